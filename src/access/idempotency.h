@@ -1,0 +1,40 @@
+#ifndef TILL_ACCESS_IDEMPOTENCY_H
+#define TILL_ACCESS_IDEMPOTENCY_H
+
+#include "base/bytes.h"
+#include "base/ctx.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The key that came with a request. Stored as SHA-256 of (caller, operation, key); the fingerprint is SHA-256 of (method, route,
+ * path values, canonical body). */
+struct idempotency {
+    uint8_t key[32];
+    uint8_t fingerprint[32];
+    const char *text;     // as the client sent it, or as we made it
+    bool made;            // by us, because none came
+    bool taken;           // this request holds the key: set by idempotency_take()
+    const char *resource; // what an earlier, unfinished run of this key made ("pay_…"), to go on with; or NULL
+};
+
+struct stored_answer {
+    bool found;
+    int status;
+    struct bytes body;
+    const char *content_type;
+};
+
+/* Asked by dispatch before the handler. Fills *answer when the key has one; sets ctx->idempotency->resource when an earlier
+ * run did not finish and its hold has run out. E_IDEMPOTENCY_MISMATCH, E_IDEMPOTENCY_IN_PROGRESS. */
+MUST_CHECK struct error *idempotency_find(struct ctx *ctx, struct stored_answer *answer);
+
+/* In T1, inside its transaction: takes ctx->idempotency's key for what this request makes. Does nothing without a key.
+ * Errors as idempotency_find(), when another request was faster. */
+MUST_CHECK struct error *idempotency_take(struct ctx *ctx, const char *resource);
+
+/* Stores the final answer of a taken key; a 5xx frees it instead, for the client to come again. */
+MUST_CHECK struct error *idempotency_finish(struct ctx *ctx, int status, const char *content_type, struct bytes body);
+
+#endif

@@ -1,0 +1,100 @@
+#ifndef TILL_BASE_FIELD_H
+#define TILL_BASE_FIELD_H
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/instant.h"
+#include "base/money.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum field_kind {
+    FIELD_NONE, // ends a table
+    FIELD_TEXT, // const char *
+    FIELD_INT,  // int64_t
+    FIELD_INT32,
+    FIELD_BOOL,
+    FIELD_ENUM,    // any enum; needs .names
+    FIELD_MONEY,   // {"value": "100.00", "currency": "USD"}; in SQL a bigint column and one named currency
+    FIELD_INSTANT, // RFC 3339
+    FIELD_JSON,    // json_t *, any JSON; objects only with .object
+    FIELD_BYTES,   // SQL only
+    FIELD_OBJECT,  // pointer to a struct that .fields describes; NULL is null
+    FIELD_LIST,    // pointer to struct field_list of structs that .fields describes
+};
+
+struct field_list {
+    void *items;
+    size_t count;
+};
+
+/* One member of a struct: how it is called outside, what it may hold. One table serves JSON in, JSON out, SQL columns,
+ * query parameters and the OpenAPI document. */
+struct field {
+    const char *name;
+    enum field_kind kind;
+    size_t offset;
+    const struct field *fields; // of a FIELD_OBJECT or FIELD_LIST
+    size_t size;                // of the struct that .fields describes
+    const char *const *names;   // of an enum, ending with NULL; the index is the value
+    int64_t min, max;           // of a number, of a text's length; 0 and 0 is any (text: at most 500)
+    bool optional;              // may be missing from a request
+    bool omit_empty;            // left out of an answer when it is NULL or 0
+    bool object;                // FIELD_JSON: must be an object
+    bool secret;                // never logged, not in stored answers' logs
+    /* NULL when the text is fine, else what is wrong with it. */
+    const char *(*check)(struct ctx *ctx, const char *text);
+    const char *summary; // for the OpenAPI document
+};
+
+/* clang-format off */
+#define FIELD_KIND(member)                                                                                             \
+    _Generic((member), const char *: FIELD_TEXT, char *: FIELD_TEXT, int64_t: FIELD_INT, int: FIELD_INT32,             \
+        bool: FIELD_BOOL, unsigned: FIELD_ENUM, struct money: FIELD_MONEY, struct instant: FIELD_INSTANT,              \
+        json_t *: FIELD_JSON, struct bytes: FIELD_BYTES)
+#define FIELD(type, member, ...)                                                                                       \
+    { .name = #member, .kind = FIELD_KIND(((type *)0)->member), .offset = offsetof(type, member), ##__VA_ARGS__ }
+/* A pointer to `inner`, described by `table`. */
+#define FIELD_STRUCT(type, member, inner, table, ...)                                                                  \
+    { .name = #member, .kind = FIELD_OBJECT, .offset = offsetof(type, member), .fields = table,                        \
+      .size = sizeof(inner), ##__VA_ARGS__ }
+/* A struct field_list of `inner`. */
+#define FIELD_LIST_OF(type, member, inner, table, ...)                                                                 \
+    { .name = #member, .kind = FIELD_LIST, .offset = offsetof(type, member), .fields = table,                          \
+      .size = sizeof(inner), ##__VA_ARGS__ }
+#define FIELD_END { .kind = FIELD_NONE }
+/* clang-format on */
+
+/* Parses JSON text strictly: no duplicate members, no reals, at most 32 levels. E_INVALID_JSON otherwise, saying where.
+ * The value belongs to ctx->arena. */
+MUST_CHECK struct error *json_read(struct ctx *ctx, struct bytes text, json_t **out);
+
+/* Fills the struct `out` from a JSON object. Every wrong, missing and unknown member is reported at once, each by its
+ * pointer. Members that are missing and optional keep what *out had. */
+MUST_CHECK struct error *field_read(struct ctx *ctx, const struct field *fields, json_t *object, void *out);
+
+/* One member from text, as query parameters and forms carry it. `pointer` names it in the error. */
+void field_read_text(struct ctx *ctx, const struct field *field, const char *text, const char *pointer, void *out,
+    struct error **error);
+
+/* The struct as a JSON object that belongs to ctx->arena. */
+json_t *field_write(struct ctx *ctx, const struct field *fields, const void *in);
+
+/* Index of `name` in names, or -1. */
+int name_index(const char *const *names, const char *name);
+
+/* JSON made by hand joins the arena here; ends the process on NULL, which can only be a programming mistake. */
+json_t *json_in(struct arena *arena, json_t *made);
+
+/* Compact text of a value. */
+const char *json_text(struct ctx *ctx, const json_t *value);
+
+/* A member's string, or NULL when it is missing, null or something else. NULL-safe. */
+const char *json_get_text(const json_t *object, const char *name);
+int64_t json_get_int(const json_t *object, const char *name);
+bool json_get_bool(const json_t *object, const char *name);
+
+#endif

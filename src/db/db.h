@@ -1,0 +1,106 @@
+#ifndef TILL_DB_DB_H
+#define TILL_DB_DB_H
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/field.h"
+#include "base/instant.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ctx;
+
+/* A statement. SQL() makes one and puts it on the program's list, which a test and `till doctor` have Postgres parse
+ * against the migrated schema. */
+struct sql {
+    const char *name;
+    const char *file;
+    const char *text;
+};
+
+#define SQL(name_, text_)                                                                                              \
+    static const struct sql name_ = { #name_, __FILE__, text_ };                                                       \
+    static const struct sql *const name_##_listed __attribute__((used, section("till_sql"))) = &name_
+
+/* The list of all statements linked into this program. */
+const struct sql *const *sql_list(size_t *count);
+
+enum param_kind { PARAM_NULL, PARAM_TEXT, PARAM_INT, PARAM_BOOL, PARAM_INSTANT, PARAM_JSON, PARAM_BYTES };
+
+struct param {
+    enum param_kind kind;
+    const char *text;
+    int64_t number;
+    const json_t *json;
+    struct bytes bytes;
+};
+
+struct params {
+    const struct param *list;
+    size_t count;
+};
+
+struct param param_text(const char *text); // NULL is NULL
+struct param param_int(int64_t number);
+struct param param_bool(bool value);
+struct param param_instant(struct instant instant); // unset is NULL
+struct param param_json(json_t *value);             // NULL is NULL
+struct param param_bytes(struct bytes bytes);       // data NULL is NULL
+
+/* clang-format off */
+#define P(value)                                                                                                       \
+    _Generic((value), const char *: param_text, char *: param_text, int64_t: param_int, int: param_int,                \
+        bool: param_bool, struct instant: param_instant, json_t *: param_json, struct bytes: param_bytes)(value)
+#define PARAMS(...)                                                                                                    \
+    ((struct params){ (const struct param[]){ __VA_ARGS__ }, sizeof((const struct param[]){ __VA_ARGS__ }) / sizeof(struct param) })
+/* clang-format on */
+#define NO_PARAMS ((struct params){ NULL, 0 })
+
+/* A pool of at most `size` connections, made when first needed and kept. One per process, made after fork. */
+struct db *db_open(const char *conninfo, int size);
+void db_close(struct db *db);
+
+/* Each of these runs one statement: inside ctx->tx when one is open, else on a connection of its own. Rows fill structs
+ * by column name (a FIELD_MONEY takes its own column and "currency", or "<name>_currency" where there is one); listed
+ * members get a value each time, NULL becomes nothing. Errors: E_UNAVAILABLE when no connection is to be had within 2 s or
+ * it broke, E_CONFLICT with the constraint's
+ * name for a unique violation, E_DB_ERROR for the rest. */
+MUST_CHECK struct error *db_one(struct ctx *ctx, const struct sql *sql, struct params params,
+    const struct field *columns, void *out); // E_NOT_FOUND when there is no row
+MUST_CHECK struct error *db_maybe(struct ctx *ctx, const struct sql *sql, struct params params,
+    const struct field *columns, void *out, bool *found);
+/* items: an array of structs of `size` bytes in ctx->arena. */
+MUST_CHECK struct error *db_list(struct ctx *ctx, const struct sql *sql, struct params params,
+    const struct field *columns, size_t size, struct field_list *out);
+/* affected may be NULL. */
+MUST_CHECK struct error *db_exec(struct ctx *ctx, const struct sql *sql, struct params params, int64_t *affected);
+
+/* One transaction around `work`, an expression that returns struct error *. An error rolls back. The work is done again
+ * (at most 3 times) when Postgres reports a serialization conflict or deadlock, so it only reads and writes rows and sets
+ * its results afresh. A commit whose connection broke is looked up by its transaction id before anything is said. Inside
+ * another IN_TX it simply joins. Calling a provider in it fails an assert. */
+/* clang-format off */
+#define IN_TX(ctx_, work_)                                                                                             \
+    __extension__({                                                                                                    \
+        struct tx *tx_ = tx_new(ctx_);                                                                                 \
+        struct error *tx_error_;                                                                                       \
+        do {                                                                                                           \
+            tx_error_ = tx_begin(ctx_, tx_);                                                                           \
+            if (!tx_error_)                                                                                            \
+                tx_error_ = tx_end(ctx_, tx_, (work_));                                                                \
+        } while (tx_again(ctx_, tx_, tx_error_));                                                                      \
+        tx_error_;                                                                                                     \
+    })
+/* clang-format on */
+struct tx *tx_new(struct ctx *ctx);
+MUST_CHECK struct error *tx_begin(struct ctx *ctx, struct tx *tx);
+MUST_CHECK struct error *tx_end(struct ctx *ctx, struct tx *tx, struct error *error);
+bool tx_again(struct ctx *ctx, struct tx *tx, struct error *error);
+
+/* Calls hook(argument) once the open transaction has committed; at once when none is open. Used to wake workers. */
+void tx_after_commit(struct ctx *ctx, void (*hook)(void *), void *argument);
+
+#endif

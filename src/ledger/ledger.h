@@ -1,0 +1,21 @@
+#ifndef TILL_LEDGER_LEDGER_H
+#define TILL_LEDGER_LEDGER_H
+
+#include "base/error.h"
+#include "base/money.h"
+
+struct ctx;
+
+/* Every movement of money, as a balanced, append-only entry. */
+enum ledger_kind {
+    LEDGER_CAPTURE,       // the provider owes us what the customer paid
+    LEDGER_REFUND,        // we gave it back
+    LEDGER_REFUND_FAILED, // … and it came back to us
+};
+
+/* One entry of `kind` for `source` ("pay_…", "ref_…"), once: a second post of the same (source, kind, part) does nothing.
+ * `part` tells several of one kind apart ("0", "1000": captured before it). In the open transaction. */
+MUST_CHECK struct error *ledger_post(struct ctx *ctx, enum ledger_kind kind, const char *provider, const char *source,
+    const char *part, struct money amount);
+
+#endif

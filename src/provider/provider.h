@@ -1,0 +1,210 @@
+#ifndef TILL_PROVIDER_PROVIDER_H
+#define TILL_PROVIDER_PROVIDER_H
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/field.h"
+#include "base/instant.h"
+#include "base/money.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ctx;
+
+/* Our word for where a payment stands with its provider. */
+enum provider_state {
+    PROVIDER_STATE_WAITING,   // made; no money moved, waits for a method or a confirmation
+    PROVIDER_STATE_ACTION,    // waits for the payer: 3-D Secure, a redirect
+    PROVIDER_STATE_PENDING,   // on its way, may take days
+    PROVIDER_STATE_AUTHORIZED,
+    PROVIDER_STATE_SUCCEEDED,
+    PROVIDER_STATE_CANCELLED,
+};
+extern const char *const provider_state_names[];
+
+/* How a payment method looks to a person; all may be NULL or 0. */
+struct method_view {
+    const char *id;   // the provider's
+    const char *type; // "card", "sepa_debit"
+    const char *brand, *last4, *country, *fingerprint, *funding, *wallet;
+    int exp_month, exp_year;
+    const char *check_cvc, *check_postal, *check_line1; // "pass", "fail", "unavailable", "unchecked"
+};
+
+enum decline_class {
+    DECLINE_NONE,
+    DECLINE_GENERIC,            // the bank gave no reason
+    DECLINE_INSUFFICIENT_FUNDS,
+    DECLINE_EXPIRED,
+    DECLINE_CVC,
+    DECLINE_NUMBER,
+    DECLINE_PROCESSING,         // passing; may be tried again
+    DECLINE_AUTHENTICATION,     // 3-D Secure failed or was not done
+    DECLINE_FRAUD,              // lost, stolen, fraudulent: only the generic sentence is shown
+    DECLINE_LIMIT,              // over a limit of the card
+    DECLINE_NOT_SUPPORTED,      // this kind of purchase or currency
+    DECLINE_METHOD,             // the method cannot be used at all
+};
+extern const char *const decline_class_names[];
+
+struct decline {
+    enum decline_class kind;
+    const char *code;    // the provider's: "card_declined/insufficient_funds"; never shown raw on a page
+    const char *message; // the provider's sentence for its account holder, or NULL
+};
+
+struct refund_view {
+    const char *reference; // "re_…"
+    const char *refund_id; // ours, from its metadata; NULL for one made elsewhere
+    struct money amount;
+    const char *status; // "pending", "succeeded", "failed", "cancelled"
+    const char *reason;
+    struct instant created_at;
+};
+
+enum dispute_standing { DISPUTE_NONE, DISPUTE_OPEN, DISPUTE_WON, DISPUTE_LOST, DISPUTE_INQUIRY };
+extern const char *const dispute_standing_names[];
+
+/* What the provider says of one payment at one moment. */
+struct snapshot {
+    const char *reference; // "pi_…"
+    enum provider_state state;
+    struct money amount;
+    int64_t authorized;     // minor units that can still be captured
+    int64_t captured;       // minor units that were captured in all
+    int64_t refunded;       // minor units that went back, pending ones included
+    struct method_view method;
+    struct decline decline; // of the last try, when the state is WAITING after one
+    const char *client_secret;
+    const char *next_action;     // "redirect_to_url", "use_sdk", …, or NULL
+    const char *next_action_url; // where the payer must go, or NULL
+    const char *charge;          // "ch_…", or NULL
+    const char *payment_id;      // ours, from its metadata, or NULL
+    const char *cancellation_reason;
+    bool livemode;
+    bool disputed;
+    enum dispute_standing dispute;
+    struct refund_view *refunds;
+    size_t refund_count;
+    bool refunds_listed; // false: `refunds` was not asked for
+};
+
+/* How a call that may move money ended. */
+enum outcome_kind {
+    OUTCOME_DONE,         // answered; the snapshot says what it is now
+    OUTCOME_DECLINED,     // a definite no from the payer's bank; the snapshot is the state after it
+    OUTCOME_REFUSED,      // a definite no to the request itself: bad method, wrong state, our mistake
+    OUTCOME_NOT_EXECUTED, // proved: nothing was sent, or it was turned away before it began
+    OUTCOME_UNKNOWN,      // timeout, reset, 5xx: only asking tells
+};
+
+struct outcome {
+    enum outcome_kind kind;
+    struct snapshot snapshot; // of the payment, for DONE and DECLINED
+    struct refund_view refund; // of a refund call
+    enum error_code code;     // for the caller, when not DONE
+    const char *detail;       // a sentence for the caller
+    const char *cause;        // for the log
+    const char *request_id;   // the provider's
+    const char *decline_code;
+    int retry_after;
+};
+
+/* What a payment needs to be made at a provider. All ids are ours. */
+struct charge_request {
+    const char *payment_id, *attempt_id, *key; // key: the provider's idempotency key, "pay:{attempt}:create"
+    struct money amount;
+    bool capture;
+    const char *customer;    // the provider's, or NULL
+    const char *description; // may be NULL
+    const char *descriptor;
+    const char *reference; // the merchant's
+    json_t *metadata;
+};
+
+struct confirm_request {
+    const char *reference; // the provider's payment
+    const char *key;       // "pay:{attempt}:confirm"
+    const char *method;    // the provider's payment method, or NULL when the payment has one
+    const char *return_url;
+    bool off_session;
+    bool force_3ds;
+};
+
+struct capture_request {
+    const char *reference, *key;
+    struct money amount; // what to take
+    bool final;
+};
+
+struct cancel_request {
+    const char *reference, *key;
+    const char *reason; // ours, or NULL
+};
+
+struct reversal {
+    const char *refund_id, *key;
+    const char *reference; // the provider's payment
+    struct money amount;
+    const char *reason; // the caller's text
+};
+
+struct customer_request {
+    const char *customer_id, *key;
+    const char *email, *name; // may be NULL
+};
+
+/* One entry of a provider's list of payments or events, for sweeps. */
+struct provider_event {
+    const char *id, *type, *object_id, *payment_reference;
+    bool livemode;
+    struct instant created_at;
+    const char *api_version;
+};
+
+/* A verified webhook, read as far as it needs for storing. */
+struct provider_capabilities {
+    const char *methods; // by spaces: "card"
+    bool partial_capture, partial_refund, separate_capture;
+    bool (*currency)(const char *code, int64_t minor, const char **why); // may this amount be charged?
+};
+
+/* An adapter translates, and decides nothing. Every call that may move money has an outcome and never an error; the others
+ * return E_NOT_FOUND, E_PROVIDER_UNAVAILABLE or E_PROVIDER_ERROR. Snapshots and views live in ctx->arena. */
+struct provider {
+    const char *name;
+    struct provider_capabilities capabilities;
+
+    struct outcome (*create)(struct ctx *ctx, const struct charge_request *request); // moves no money
+    struct outcome (*confirm)(struct ctx *ctx, const struct confirm_request *request);
+    struct outcome (*capture)(struct ctx *ctx, const struct capture_request *request);
+    struct outcome (*cancel)(struct ctx *ctx, const struct cancel_request *request);
+    struct outcome (*refund)(struct ctx *ctx, const struct reversal *reversal);
+
+    /* The payment with its refunds and dispute, as it is now. */
+    struct error *(*fetch)(struct ctx *ctx, const char *reference, struct snapshot *out);
+    /* The payment that carries our id in its metadata, where its reference never reached us. Not read-after-write. */
+    struct error *(*find)(struct ctx *ctx, const char *payment_id, struct instant since, struct snapshot *out);
+    struct error *(*fetch_refund)(struct ctx *ctx, const char *reference, struct refund_view *out);
+    struct error *(*fetch_method)(struct ctx *ctx, const char *reference, struct method_view *out);
+    struct error *(*create_customer)(struct ctx *ctx, const struct customer_request *request, const char **reference);
+    /* Events since `after` (an event id, or NULL) and since a time, oldest first, at most `limit`. */
+    struct error *(*list_events)(struct ctx *ctx, struct instant since, const char *after, int limit,
+        struct provider_event **out, size_t *count);
+
+    /* Checks the raw body's signature. E_INVALID_SIGNATURE, E_INVALID_PAYLOAD. */
+    struct error *(*verify)(struct ctx *ctx, struct bytes body, const char *(*header)(void *from, const char *name),
+        void *from, struct provider_event *out);
+    /* What a stored payload is about. */
+    struct error *(*parse)(struct ctx *ctx, struct bytes body, struct provider_event *out);
+};
+
+/* NULL when there is none of this name. */
+const struct provider *provider_named(const char *name);
+
+/* All, ending with NULL, in configured order. */
+const struct provider *const *provider_list(void);
+
+#endif
