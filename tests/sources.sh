@@ -1,0 +1,83 @@
+#!/bin/bash
+# Writes sources.am, the lists of files that Makefile.am includes, from what git tracks; with --check says instead
+# whether it is up to date. A file joins the build with `git add` and this.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if [ ! -e .git ]; then
+    echo "sources.sh: no git checkout here; sources.am is what it is" >&2
+    exit 0
+fi
+
+# Prints a make variable with one file a line; files are arguments.
+list() {
+    local name=$1 file
+    shift
+    printf '%s =' "$name"
+    for file in "$@"; do
+        printf ' \\\n\t%s' "$file"
+    done
+    printf '\n\n'
+}
+
+tracked() {
+    git ls-files -- "$@" | LC_ALL=C sort
+}
+
+# Turns tests/unit/base/money_test.c into unit_base_money_test and so on, as automake spells it.
+canonical() {
+    printf '%s' "$1" | tr -c 'A-Za-z0-9_@' '_'
+}
+
+# A test file with a main() is a program; the others beside it are linked to every program of that directory.
+tests() {
+    local all programs=() program helper helpers
+    mapfile -t all < <(tracked 'tests/unit/*.c' 'tests/domain/*.c')
+    for program in "${all[@]}"; do
+        [ -e "$program" ] && grep -qE '^int main\(' "$program" && programs+=("${program%.c}")
+    done
+    list test_programs "${programs[@]}"
+    list test_library_files $(tracked 'tests/lib/*.c' 'tests/lib/*.h')
+    for program in "${programs[@]}"; do
+        helpers=()
+        for helper in "${all[@]}"; do
+            [ "${helper%/*}" = "${program%/*}" ] && ! grep -qE '^int main\(' "$helper" && helpers+=("$helper")
+        done
+        list "$(canonical "$program")_SOURCES" "$program.c" "${helpers[@]}"
+        printf '%s_LDADD = $(test_libs)\n\n' "$(canonical "$program")"
+    done
+}
+
+fuzzers() {
+    local all driver
+    mapfile -t all < <(tracked 'tests/fuzz/*.c')
+    list fuzz_programs "${all[@]%.c}"
+    for driver in "${all[@]}"; do
+        list "$(canonical "${driver%.c}")_SOURCES" "$driver"
+        printf '%s_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer\n\n' "$(canonical "${driver%.c}")"
+    done
+}
+
+make_lists() {
+    echo "# Written by tests/sources.sh from the files that git tracks."
+    echo
+    list library_files $(tracked 'src/*.c' 'src/*.h' 'src/*.def' | grep -vE '^src/(main\.c|cli/|sandbox/)')
+    list server_files $(tracked src/main.c)
+    list command_files $(tracked 'src/cli/*.c' 'src/cli/*.h')
+    list sandbox_files $(tracked 'src/sandbox/*.c' 'src/sandbox/*.h')
+    list data_files $(tracked templates static locales 'sql/*.sql')
+    list sandbox_data_files $(tracked 'src/sandbox' | grep -vE '\.[ch]$')
+    list test_files $(tracked tests | grep -vE '^tests/(lib|unit|domain|fuzz)/.*\.[ch]$')
+    tests
+    fuzzers
+}
+
+if [ "${1:-}" = --check ]; then
+    if ! diff <(make_lists) sources.am >&2; then
+        echo "sources.am does not list what git tracks: run tests/sources.sh" >&2
+        exit 1
+    fi
+else
+    make_lists >sources.am.new
+    mv sources.am.new sources.am
+fi
