@@ -28,14 +28,14 @@ struct http_request {
     const char *url;                   // https; http only to loopback, in test mode
     const struct http_header *headers; // ends with { NULL }
     struct bytes body;
-    int64_t timeout_ms;      // for the whole exchange; connecting has 3 s of it
-    bool fresh_connection;   // for a POST that has no idempotency key: libcurl repeats a POST whose reused connection dies
-    size_t max_body;         // 0 is 1 MB
+    int64_t timeout_ms;    // for the whole exchange; connecting has 3 s of it
+    bool fresh_connection; // for a POST that has no idempotency key: libcurl repeats a POST whose kept connection dies
+    size_t max_body;       // 0 is 1 MB
 };
 
 enum http_result {
     HTTP_ANSWERED, // a whole answer came
-    HTTP_NOT_SENT, // certain: no byte of the request was sent (name, connect or TLS failed)
+    HTTP_NOT_SENT, // certain: no byte of the request was sent (name, connect or TLS failed, or we refused the address)
     HTTP_LOST,     // anything else: timeout, reset, cut off, too large. The server may have acted
 };
 
@@ -48,6 +48,7 @@ struct http_response {
     int retry_after;          // seconds, 0 when not said
     const char *should_retry; // Stripe-Should-Retry, or NULL
     bool replayed;            // Idempotent-Replayed: true
+    bool repeated;            // libcurl sent it again when a kept connection died: an earlier copy may have arrived too
     const char *cause;        // why there is no answer; for the log
     int64_t took_ms;
 };

@@ -1,0 +1,318 @@
+#include "http/client.h"
+
+#include <assert.h>
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/config.h"
+#include "base/ctx.h"
+#include "base/instant.h"
+
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "0"
+#endif
+
+#define CONNECT_MS 3000
+#define LOW_SPEED_BYTES 10L
+#define LOW_SPEED_SECONDS 30L
+#define KEEP_SECONDS 60L
+#define BODY_AT_MOST (1024 * 1024)
+
+struct http {
+    CURL *curl;
+};
+
+/* One exchange, as the callbacks see it. */
+struct exchange {
+    struct ctx *ctx;
+    struct http_response *response;
+    struct buf body;
+    size_t max_body;
+    bool fresh; // must not be sent twice
+    int sends;  // how often a connection was ready and the request went out on it
+    bool too_large;
+};
+
+void http_init(void)
+{
+    CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
+
+    assert(code == CURLE_OK);
+}
+
+struct http *http_open(void)
+{
+    struct http *http = calloc(1, sizeof(*http));
+
+    assert(http);
+    http->curl = curl_easy_init();
+    assert(http->curl);
+    return http;
+}
+
+void http_close(struct http *http)
+{
+    if (!http)
+        return;
+    curl_easy_cleanup(http->curl);
+    free(http);
+}
+
+/* A connection stands and the request is about to go: the one moment before which it is certain that nothing was sent.
+ * libcurl comes here again when it repeats a request whose kept connection died. */
+static int on_ready(void *user, char *remote_ip, char *local_ip, int remote_port, int local_port)
+{
+    struct exchange *exchange = user;
+
+    (void)remote_ip, (void)local_ip, (void)remote_port, (void)local_port;
+    if (exchange->sends && exchange->fresh)
+        return CURL_PREREQFUNC_ABORT;
+    exchange->sends++;
+    return CURL_PREREQFUNC_OK;
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *user)
+{
+    struct exchange *exchange = user;
+    size_t length = size * count;
+
+    if (length > exchange->max_body - exchange->body.length) {
+        exchange->too_large = true;
+        return 0;
+    }
+    buf_add(&exchange->body, data, length);
+    return length;
+}
+
+/* Keeps the value of a header line of this name, without the spaces around it. */
+static void keep(struct exchange *exchange, const char *line, size_t length, const char *name, const char **out)
+{
+    size_t name_length = strlen(name);
+
+    if (length <= name_length || line[name_length] != ':' || strncasecmp(line, name, name_length) != 0)
+        return;
+    line += name_length + 1;
+    length -= name_length + 1;
+    while (length && (*line == ' ' || *line == '\t'))
+        line++, length--;
+    while (length && (line[length - 1] == '\r' || line[length - 1] == '\n' || line[length - 1] == ' '))
+        length--;
+    *out = arena_strndup(exchange->ctx->arena, line, length);
+}
+
+static size_t on_header(char *data, size_t size, size_t count, void *user)
+{
+    struct exchange *exchange = user;
+    struct http_response *response = exchange->response;
+    size_t length = size * count;
+    const char *replayed = NULL;
+
+    keep(exchange, data, length, "Content-Type", &response->content_type);
+    keep(exchange, data, length, "Request-Id", &response->request_id);
+    keep(exchange, data, length, "PayPal-Debug-Id", &response->request_id);
+    keep(exchange, data, length, "Stripe-Should-Retry", &response->should_retry);
+    keep(exchange, data, length, "Idempotent-Replayed", &replayed);
+    if (replayed)
+        response->replayed = strcmp(replayed, "true") == 0;
+    return length;
+}
+
+static bool is_loopback(const char *host)
+{
+    static const char *const names[] = { "localhost", "127.0.0.1", "[::1]" };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcasecmp(host, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static void free_url(void *url)
+{
+    curl_url_cleanup(url);
+}
+
+/* Why a request must not go to this address, or NULL. */
+static const char *refused_address(struct ctx *ctx, const char *text)
+{
+    CURLU *url = curl_url();
+    char *scheme = NULL, *host = NULL, *user = NULL;
+    const char *why = NULL;
+
+    assert(url);
+    arena_defer(ctx->arena, free_url, url);
+    if (curl_url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK
+        || curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK
+        || curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK)
+        why = "the address cannot be read";
+    else if (curl_url_get(url, CURLUPART_USER, &user, 0) == CURLUE_OK)
+        why = "the address names a user";
+    else if (strcmp(scheme, "http") == 0 && (ctx->config->mode != MODE_TEST || !is_loopback(host)))
+        why = "http is for this machine and test mode only";
+    else if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)
+        why = "the address is not https";
+    curl_free(scheme);
+    curl_free(host);
+    curl_free(user);
+    return why;
+}
+
+static bool is_clean(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return false;
+    return true;
+}
+
+static void free_headers(void *list)
+{
+    curl_slist_free_all(list);
+}
+
+static struct curl_slist *header_add(struct ctx *ctx, struct curl_slist *list, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(list, line);
+
+    assert(longer);
+    if (!list) // the head stays the same from here on
+        arena_defer(ctx->arena, free_headers, longer);
+    return longer;
+}
+
+/* NULL when a header could not be sent as it is. */
+static struct curl_slist *headers_of(struct ctx *ctx, const struct http_request *request)
+{
+    // libcurl would wait a second for the server's "100 Continue" before a large body
+    struct curl_slist *list = header_add(ctx, NULL, "Expect:");
+
+    for (const struct http_header *header = request->headers; header && header->name; header++) {
+        if (!is_clean(header->name) || !is_clean(header->value))
+            return NULL;
+        list = header_add(ctx, list, arena_printf(ctx->arena, "%s: %s", header->name, header->value));
+    }
+    return list;
+}
+
+#define SET(option, value)                                                                                             \
+    do {                                                                                                               \
+        CURLcode set_code = curl_easy_setopt(curl, option, value);                                                     \
+        assert(set_code == CURLE_OK);                                                                                  \
+    } while (0)
+
+static void set_limits(CURL *curl, const struct http_request *request)
+{
+    long timeout = request->timeout_ms > 0 ? (long)request->timeout_ms : 1;
+
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_PROTOCOLS_STR, "http,https"); // refused_address() has said which
+    SET(CURLOPT_PROXY, "");
+    SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    SET(CURLOPT_SSL_VERIFYPEER, 1L);
+    SET(CURLOPT_SSL_VERIFYHOST, 2L);
+    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(CURLOPT_CONNECTTIMEOUT_MS, timeout < CONNECT_MS ? timeout : (long)CONNECT_MS);
+    SET(CURLOPT_TIMEOUT_MS, timeout);
+    SET(CURLOPT_LOW_SPEED_LIMIT, LOW_SPEED_BYTES);
+    SET(CURLOPT_LOW_SPEED_TIME, LOW_SPEED_SECONDS);
+    SET(CURLOPT_MAXAGE_CONN, KEEP_SECONDS);
+    SET(CURLOPT_USERAGENT, "Till/" PACKAGE_VERSION);
+    if (request->fresh_connection) {
+        SET(CURLOPT_FRESH_CONNECT, 1L);
+        SET(CURLOPT_FORBID_REUSE, 1L);
+    }
+}
+
+static void set_request(CURL *curl, const struct http_request *request, struct curl_slist *headers)
+{
+    SET(CURLOPT_URL, request->url);
+    SET(CURLOPT_HTTPHEADER, headers);
+    if (strcmp(request->method, "GET") == 0) {
+        SET(CURLOPT_HTTPGET, 1L);
+        return;
+    }
+    if (strcmp(request->method, "POST") == 0 || request->body.length) {
+        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.length);
+        SET(CURLOPT_POSTFIELDS, request->body.length ? (const char *)request->body.data : "");
+    }
+    SET(CURLOPT_CUSTOMREQUEST, request->method);
+}
+
+static void set_callbacks(CURL *curl, struct exchange *exchange)
+{
+    SET(CURLOPT_PREREQFUNCTION, on_ready);
+    SET(CURLOPT_PREREQDATA, exchange);
+    SET(CURLOPT_WRITEFUNCTION, on_body);
+    SET(CURLOPT_WRITEDATA, exchange);
+    SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_HEADERDATA, exchange);
+}
+
+static void answered(CURL *curl, struct exchange *exchange)
+{
+    struct http_response *response = exchange->response;
+    long status = 0;
+    curl_off_t retry_after = 0;
+
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after);
+    response->result = HTTP_ANSWERED;
+    response->status = (int)status;
+    response->retry_after = retry_after > 86400 ? 86400 : (int)retry_after;
+    response->body = (struct bytes){ (const uint8_t *)buf_string(&exchange->body), exchange->body.length };
+}
+
+/* What headers said of an answer that never came whole is not to be believed. */
+static void not_answered(struct exchange *exchange, const char *cause)
+{
+    *exchange->response = (struct http_response){
+        .result = exchange->sends ? HTTP_LOST : HTTP_NOT_SENT,
+        .cause = exchange->too_large ? "the answer is too large" : cause,
+    };
+}
+
+static void perform(CURL *curl, struct exchange *exchange)
+{
+    int64_t started = monotonic_ms();
+    CURLcode code = curl_easy_perform(curl);
+
+    if (code == CURLE_OK)
+        answered(curl, exchange);
+    else
+        not_answered(exchange, curl_easy_strerror(code));
+    exchange->response->repeated = exchange->sends > 1;
+    exchange->response->took_ms = monotonic_ms() - started;
+}
+
+void http_send(struct ctx *ctx, const struct http_request *request, struct http_response *response)
+{
+    CURL *curl = ctx->http->curl;
+    struct exchange exchange = {
+        .ctx = ctx,
+        .response = response,
+        .body = { .arena = ctx->arena },
+        .max_body = request->max_body ? request->max_body : BODY_AT_MOST,
+        .fresh = request->fresh_connection,
+    };
+    struct curl_slist *headers = headers_of(ctx, request);
+    const char *refused = headers ? refused_address(ctx, request->url) : "a header has control characters";
+
+    assert(!ctx->tx); // a provider's latency must never hold rows or a connection
+    *response = (struct http_response){ .result = HTTP_NOT_SENT };
+    if (refused) {
+        response->cause = refused;
+        return;
+    }
+    set_limits(curl, request);
+    set_request(curl, request, headers);
+    set_callbacks(curl, &exchange);
+    perform(curl, &exchange);
+    curl_easy_reset(curl); // keeps the connections, forgets what lives in the arena
+}
