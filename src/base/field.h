@@ -72,6 +72,9 @@ struct field {
  * The value belongs to ctx->arena. */
 MUST_CHECK struct error *json_read(struct ctx *ctx, struct bytes text, json_t **out);
 
+/* The same for what a provider says, where a number may have decimals (an exchange rate); never for money. */
+MUST_CHECK struct error *json_read_foreign(struct ctx *ctx, struct bytes text, json_t **out);
+
 /* Fills the struct `out` from a JSON object. Every wrong, missing and unknown member is reported at once, each by its
  * pointer. Members that are missing and optional keep what *out had. */
 MUST_CHECK struct error *field_read(struct ctx *ctx, const struct field *fields, json_t *object, void *out);
