@@ -29,6 +29,13 @@ canonical() {
     printf '%s' "$1" | tr -c 'A-Za-z0-9_@' '_'
 }
 
+newest_migration() {
+    local newest
+    newest=$(tracked 'sql/*.sql' | tail -n 1)
+    newest=${newest#sql/}
+    echo "$((10#0${newest%%_*}))"
+}
+
 # A test file with a main() is a program; the others beside it are linked to every program of that directory.
 tests() {
     local all programs=() program helper helpers
@@ -61,6 +68,7 @@ fuzzers() {
 make_lists() {
     echo "# Written by tests/sources.sh from the files that git tracks."
     echo
+    printf 'newest_migration = %d\n\n' "$(newest_migration)"
     list library_files $(tracked 'src/*.c' 'src/*.h' 'src/*.def' | grep -vE '^src/(main\.c|cli/|sandbox/)')
     list server_files $(tracked src/main.c)
     list command_files $(tracked 'src/cli/*.c' 'src/cli/*.h')
