@@ -1,0 +1,266 @@
+// @ts-check
+/// <reference path="./api.js" />
+/// <reference path="./texts.js" />
+"use strict";
+
+/* The card form inside the stand-in's frame. */
+
+const POSTAL = { US: /^\d{5}(-?\d{4})?$/, CA: /^[a-z]\d[a-z] ?\d[a-z]\d$/i, GB: /^[a-z]{1,2}\d[a-z\d]? ?\d[a-z]{2}$/i };
+const COUNTRIES = ["AE", "AT", "AU", "BE", "BR", "CA", "CH", "DE", "ES", "FR", "GB", "IE", "IT", "JP", "MX", "NL", "PL", "PT", "SA", "US"];
+const HOME = { en: "US", de: "DE", fr: "FR", es: "ES", it: "IT", nl: "NL", "pt-BR": "BR", pl: "PL", ja: "JP", ar: "AE" };
+const FIELDS = ["number", "expiry", "cvc", "postal"];
+
+/** @type {Record<string, string>} */
+let words = elementTexts.en;
+
+/** @param {string} id */
+function input(id) {
+    return /** @type {HTMLInputElement} */ (document.getElementById(id));
+}
+
+/** @param {string} value */
+function digits(value) {
+    return value.replace(/\D/g, "");
+}
+
+/** @param {string} number */
+function isAmex(number) {
+    return /^3[47]/.test(number);
+}
+
+/** @param {string} number */
+function luhn(number) {
+    let sum = 0;
+    for (let i = 0; i < number.length; i++) {
+        let digit = Number(number[number.length - 1 - i]);
+        if (i % 2)
+            digit = digit > 4 ? digit * 2 - 9 : digit * 2;
+        sum += digit;
+    }
+    return sum % 10 === 0;
+}
+
+/** @param {string} number */
+function group(number) {
+    const parts = isAmex(number) ? /^(\d{1,4})(\d{1,6})?(\d{1,5})?/ : /^(\d{1,4})(\d{1,4})?(\d{1,4})?(\d{1,7})?/;
+    return (parts.exec(number) || []).slice(1).filter(Boolean).join(" ");
+}
+
+/** Writes a value as it is shown, with the caret after the same digit. @param {HTMLInputElement} field @param {(digits: string) => string} shape */
+function reshape(field, shape) {
+    const before = digits(field.value.slice(0, field.selectionStart || 0)).length;
+    const shaped = shape(digits(field.value));
+    let caret = 0;
+
+    for (let seen = 0; caret < shaped.length && seen < before; caret++)
+        seen += /\d/.test(shaped[caret]) ? 1 : 0;
+    if (before === digits(shaped).length)
+        caret = shaped.length;
+    field.value = shaped;
+    if (document.activeElement === field)
+        field.setSelectionRange(caret, caret);
+}
+
+/** @param {string} value */
+function expiryShape(value) {
+    const padded = /^[2-9]/.test(value) ? `0${value}` : value;
+    return padded.length > 2 ? `${padded.slice(0, 2)} / ${padded.slice(2, 4)}` : padded;
+}
+
+function postalRule() {
+    return POSTAL[/** @type {"US"} */ (/** @type {any} */ (input("country")).value)];
+}
+
+/** What is wrong with each field: Stripe's code, or "". @type {Record<string, () => string>} */
+const CHECKS = {
+    number() {
+        const number = digits(input("number").value);
+        if (number.length < (isAmex(number) ? 15 : 16))
+            return "incomplete_number";
+        return luhn(number) ? "" : "invalid_number";
+    },
+    expiry() {
+        const value = digits(input("expiry").value);
+        if (value.length < 4)
+            return "incomplete_expiry";
+        const month = Number(value.slice(0, 2)), year = 2000 + Number(value.slice(2));
+        const now = new Date();
+        if (month < 1 || month > 12)
+            return "invalid_expiry_month";
+        if (year < now.getFullYear())
+            return "invalid_expiry_year_past";
+        return year === now.getFullYear() && month < now.getMonth() + 1 ? "invalid_expiry_month_past" : "";
+    },
+    cvc() {
+        const length = isAmex(digits(input("number").value)) ? 4 : 3;
+        return digits(input("cvc").value).length < length ? "incomplete_cvc" : "";
+    },
+    postal() {
+        const rule = postalRule();
+        return !rule || rule.test(input("postal").value.trim()) ? "" : "incomplete_zip";
+    },
+};
+
+/** @param {string} id @param {string} code */
+function mark(id, code) {
+    const place = /** @type {HTMLElement} */ (document.getElementById(`${id}-error`));
+    const field = input(id);
+
+    place.textContent = code ? words[code] : "";
+    place.hidden = !code;
+    field.setAttribute("aria-invalid", String(Boolean(code)));
+    if (code)
+        field.setAttribute("aria-describedby", place.id);
+    else
+        field.removeAttribute("aria-describedby");
+    tellHeight();
+}
+
+function validate() {
+    let first = null;
+
+    for (const id of FIELDS) {
+        const code = CHECKS[id]();
+        mark(id, code);
+        if (code && !first)
+            first = { id, code };
+    }
+    if (!first)
+        return null;
+    input(first.id).focus();
+    return { type: "validation_error", code: first.code, message: words[first.code] };
+}
+
+/** @param {any} given */
+function billing(given) {
+    return {
+        ...given,
+        address: { country: input("country").value, postal_code: postalRule() ? input("postal").value.trim() : undefined,
+            ...(given && given.address) },
+    };
+}
+
+/** @param {any} details */
+function cardParams(details) {
+    const expiry = digits(input("expiry").value);
+
+    return {
+        type: "card",
+        card: {
+            number: digits(input("number").value),
+            exp_month: Number(expiry.slice(0, 2)),
+            exp_year: 2000 + Number(expiry.slice(2)),
+            cvc: digits(input("cvc").value),
+        },
+        billing_details: billing(details),
+    };
+}
+
+/** @param {any} params */
+function makeMethod(params) {
+    return api("POST", "payment_methods", cardParams(params.billing_details));
+}
+
+/** @param {any} argument */
+async function confirmIntent({ id, client_secret, return_url, use_stripe_sdk, payment_method_data }) {
+    const made = await makeMethod(payment_method_data);
+    if (made.error)
+        return { error: made.error };
+    return asIntent(await api("POST", `payment_intents/${id}/confirm`, {
+        client_secret,
+        payment_method: made.value.id,
+        return_url,
+        use_stripe_sdk,
+    }));
+}
+
+/** @param {string} locale @param {any} appearance */
+function dressUp(locale, appearance) {
+    const chosen = locale === "auto" ? navigator.language : locale;
+    const name = chosen in elementTexts ? chosen : chosen.split("-")[0];
+    const language = name in elementTexts ? name : "en";
+    const names = new Intl.DisplayNames([language], { type: "region" });
+    const style = document.documentElement.style;
+    const variables = appearance.variables || {};
+
+    words = elementTexts[/** @type {"en"} */ (language)];
+    document.documentElement.lang = language;
+    document.documentElement.dir = language === "ar" ? "rtl" : "ltr";
+    for (const label of document.querySelectorAll("[data-text]"))
+        label.textContent = words[label.getAttribute("data-text") || ""];
+    for (const country of COUNTRIES)
+        document.getElementById("country")?.append(new Option(names.of(country), country));
+    input("country").value = HOME[/** @type {"en"} */ (language)];
+    for (const [property, variable] of [["--accent", "colorPrimary"], ["--panel", "colorBackground"], ["--ink", "colorText"],
+        ["--quiet", "colorTextSecondary"], ["--bad", "colorDanger"], ["--radius", "borderRadius"]])
+        if (variables[variable])
+            style.setProperty(property, variables[variable]);
+    style.setProperty("color-scheme", appearance.theme === "night" ? "dark" : "light");
+    showPostal();
+}
+
+function showPostal() {
+    const place = /** @type {HTMLElement} */ (document.getElementById("postal-field"));
+    place.hidden = !postalRule();
+    tellHeight();
+}
+
+const tell = serve({
+    start({ key, locale, appearance }) {
+        apiKey = key;
+        dressUp(locale || "auto", appearance || {});
+    },
+    validate,
+    confirm: confirmIntent,
+    async paymentMethod(params) {
+        const made = await makeMethod(params);
+        return made.error ? { error: made.error } : { paymentMethod: made.value };
+    },
+    async confirmationToken(params) {
+        const made = await api("POST", "confirmation_tokens", { payment_method_data: cardParams(params.payment_method_data?.billing_details),
+            return_url: params.return_url });
+        return made.error ? { error: made.error } : { confirmationToken: made.value };
+    },
+    focus() {
+        input("number").focus();
+    },
+    blur() {
+        /** @type {HTMLElement} */ (document.activeElement)?.blur();
+    },
+    clear() {
+        for (const id of FIELDS) {
+            input(id).value = "";
+            mark(id, "");
+        }
+    },
+});
+
+function tellHeight() {
+    tell("resize", { height: /** @type {HTMLElement} */ (document.getElementById("card")).offsetHeight + 8 });
+}
+
+function tellChange() {
+    tell("change", {
+        complete: FIELDS.every((id) => !CHECKS[id]()),
+        empty: FIELDS.every((id) => input(id).value === ""),
+        collapsed: false,
+        value: { type: "card" },
+    });
+}
+
+input("number").addEventListener("input", () => reshape(input("number"), (value) => group(value.slice(0, isAmex(value) ? 15 : 19))));
+input("expiry").addEventListener("input", () => reshape(input("expiry"), expiryShape));
+input("cvc").addEventListener("input", () => reshape(input("cvc"), (value) => value.slice(0, 4)));
+input("country").addEventListener("change", showPostal);
+for (const id of FIELDS) {
+    input(id).addEventListener("input", () => {
+        mark(id, "");
+        tellChange();
+    });
+    input(id).addEventListener("change", () => input(id).value && mark(id, CHECKS[id]()));
+}
+document.getElementById("card")?.addEventListener("submit", (event) => event.preventDefault());
+addEventListener("focus", () => tell("focus", {}));
+addEventListener("blur", () => tell("blur", {}));
+addEventListener("keydown", (event) => event.key === "Escape" && tell("escape", {}));
+new ResizeObserver(tellHeight).observe(/** @type {HTMLElement} */ (document.getElementById("card")));
