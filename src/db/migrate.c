@@ -259,15 +259,11 @@ static void free_options(void *options)
 
 struct error *migrate_role(struct ctx *ctx, const char *conninfo, const char **out)
 {
-    char *why = NULL;
-    PQconninfoOption *given = PQconninfoParse(conninfo, &why);
+    PQconninfoOption *given = PQconninfoParse(conninfo, NULL);
 
-    if (!given) {
-        struct error *error = error_new(ctx, E_VALIDATION_ERROR, "the database's address cannot be understood: %s",
-            why ? first_line(ctx, why) : "out of memory");
-        PQfreemem(why);
-        return error;
-    }
+    // libpq's own words for it quote the address, and with it a password
+    if (!given)
+        return error_new(ctx, E_VALIDATION_ERROR, "the database's address cannot be understood");
     arena_defer(ctx->arena, free_options, given);
     *out = NULL;
     for (PQconninfoOption *option = given; option->keyword; option++)
