@@ -61,6 +61,10 @@ struct config {
  * and URLs are taken out of the environment afterwards, so that they are not in /proc/self/environ of a child. */
 const struct config *config_load(struct arena *arena, const char *file, FILE *errors);
 
+/* The same for commands that do without some of it: what is named here must be there and usable, the rest may be missing. */
+enum config_need { CONFIG_DATABASE = 1, CONFIG_KEYS = 2, CONFIG_MIGRATION = 4 };
+const struct config *config_load_for(struct arena *arena, const char *file, unsigned needs, FILE *errors);
+
 /* Every setting with its sentence, default and value; secrets as "set" or "not set". */
 void config_print(const struct config *config, FILE *out);
 
