@@ -22,6 +22,7 @@
 #define LOW_SPEED_SECONDS 30L
 #define KEEP_SECONDS 60L
 #define BODY_AT_MOST (1024 * 1024)
+#define HEADER_AT_MOST 255
 
 struct http {
     CURL *curl;
@@ -89,7 +90,16 @@ static size_t on_body(char *data, size_t size, size_t count, void *user)
     return length;
 }
 
-/* Keeps the value of a header line of this name, without the spaces around it. */
+/* Visible ASCII and spaces: what can go into a header, a log line or a database as it is. */
+static bool is_clean(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)text[i] < 0x20 || (unsigned char)text[i] > 0x7e)
+            return false;
+    return true;
+}
+
+/* Keeps the value of a header line of this name, without the spaces around it, if it is one that can be shown. */
 static void keep(struct exchange *exchange, const char *line, size_t length, const char *name, const char **out)
 {
     size_t name_length = strlen(name);
@@ -102,7 +112,8 @@ static void keep(struct exchange *exchange, const char *line, size_t length, con
         line++, length--;
     while (length && (line[length - 1] == '\r' || line[length - 1] == '\n' || line[length - 1] == ' '))
         length--;
-    *out = arena_strndup(exchange->ctx->arena, line, length);
+    if (length <= HEADER_AT_MOST && is_clean(line, length))
+        *out = arena_strndup(exchange->ctx->arena, line, length);
 }
 
 static size_t on_header(char *data, size_t size, size_t count, void *user)
@@ -162,14 +173,6 @@ static const char *refused_address(struct ctx *ctx, const char *text)
     return why;
 }
 
-static bool is_clean(const char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            return false;
-    return true;
-}
-
 static void free_headers(void *list)
 {
     curl_slist_free_all(list);
@@ -192,7 +195,7 @@ static struct curl_slist *headers_of(struct ctx *ctx, const struct http_request 
     struct curl_slist *list = header_add(ctx, NULL, "Expect:");
 
     for (const struct http_header *header = request->headers; header && header->name; header++) {
-        if (!is_clean(header->name) || !is_clean(header->value))
+        if (!is_clean(header->name, strlen(header->name)) || !is_clean(header->value, strlen(header->value)))
             return NULL;
         list = header_add(ctx, list, arena_printf(ctx->arena, "%s: %s", header->name, header->value));
     }
@@ -302,7 +305,7 @@ void http_send(struct ctx *ctx, const struct http_request *request, struct http_
         .fresh = request->fresh_connection,
     };
     struct curl_slist *headers = headers_of(ctx, request);
-    const char *refused = headers ? refused_address(ctx, request->url) : "a header has control characters";
+    const char *refused = headers ? refused_address(ctx, request->url) : "a header has other characters than ASCII";
 
     assert(!ctx->tx); // a provider's latency must never hold rows or a connection
     *response = (struct http_response){ .result = HTTP_NOT_SENT };

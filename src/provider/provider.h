@@ -15,9 +15,9 @@ struct ctx;
 
 /* Our word for where a payment stands with its provider. */
 enum provider_state {
-    PROVIDER_STATE_WAITING,   // made; no money moved, waits for a method or a confirmation
-    PROVIDER_STATE_ACTION,    // waits for the payer: 3-D Secure, a redirect
-    PROVIDER_STATE_PENDING,   // on its way, may take days
+    PROVIDER_STATE_WAITING, // made; no money moved, waits for a method or a confirmation
+    PROVIDER_STATE_ACTION,  // waits for the payer: 3-D Secure, a redirect
+    PROVIDER_STATE_PENDING, // on its way, may take days
     PROVIDER_STATE_AUTHORIZED,
     PROVIDER_STATE_SUCCEEDED,
     PROVIDER_STATE_CANCELLED,
@@ -35,19 +35,22 @@ struct method_view {
 
 enum decline_class {
     DECLINE_NONE,
-    DECLINE_GENERIC,            // the bank gave no reason
+    DECLINE_GENERIC, // the bank gave no reason
     DECLINE_INSUFFICIENT_FUNDS,
     DECLINE_EXPIRED,
     DECLINE_CVC,
     DECLINE_NUMBER,
-    DECLINE_PROCESSING,         // passing; may be tried again
-    DECLINE_AUTHENTICATION,     // 3-D Secure failed or was not done
-    DECLINE_FRAUD,              // lost, stolen, fraudulent: only the generic sentence is shown
-    DECLINE_LIMIT,              // over a limit of the card
-    DECLINE_NOT_SUPPORTED,      // this kind of purchase or currency
-    DECLINE_METHOD,             // the method cannot be used at all
+    DECLINE_PROCESSING,     // passing; may be tried again
+    DECLINE_AUTHENTICATION, // 3-D Secure failed or was not done
+    DECLINE_FRAUD,          // lost, stolen, fraudulent: only the generic sentence is shown
+    DECLINE_LIMIT,          // over a limit of the card
+    DECLINE_NOT_SUPPORTED,  // this kind of purchase or currency
+    DECLINE_METHOD,         // the method cannot be used at all
 };
 extern const char *const decline_class_names[];
+
+/* What a payer or caller may be told of a decline, in English; pages have their own texts for each class. "" for none. */
+const char *decline_sentence(enum decline_class kind);
 
 struct decline {
     enum decline_class kind;
@@ -72,9 +75,9 @@ struct snapshot {
     const char *reference; // "pi_…"
     enum provider_state state;
     struct money amount;
-    int64_t authorized;     // minor units that can still be captured
-    int64_t captured;       // minor units that were captured in all
-    int64_t refunded;       // minor units that went back, pending ones included
+    int64_t authorized; // minor units that can still be captured
+    int64_t captured;   // minor units that were captured in all
+    int64_t refunded;   // minor units that went back, pending ones included
     struct method_view method;
     struct decline decline; // of the last try, when the state is WAITING after one
     const char *client_secret;
@@ -102,12 +105,12 @@ enum outcome_kind {
 
 struct outcome {
     enum outcome_kind kind;
-    struct snapshot snapshot; // of the payment, for DONE and DECLINED
+    struct snapshot snapshot;  // of the payment, for DONE and DECLINED
     struct refund_view refund; // of a refund call
-    enum error_code code;     // for the caller, when not DONE
-    const char *detail;       // a sentence for the caller
-    const char *cause;        // for the log
-    const char *request_id;   // the provider's
+    enum error_code code;      // for the caller, when not DONE
+    const char *detail;        // a sentence for the caller
+    const char *cause;         // for the log
+    const char *request_id;    // the provider's
     const char *decline_code;
     int retry_after;
 };
@@ -156,7 +159,7 @@ struct customer_request {
     const char *email, *name; // may be NULL
 };
 
-/* One entry of a provider's list of payments or events, for sweeps. */
+/* One event, from a verified webhook or a provider's list, read as far as it needs for storing. */
 struct provider_event {
     const char *id, *type, *object_id, *payment_reference;
     bool livemode;
@@ -164,7 +167,6 @@ struct provider_event {
     const char *api_version;
 };
 
-/* A verified webhook, read as far as it needs for storing. */
 struct provider_capabilities {
     const char *methods; // by spaces: "card"
     bool partial_capture, partial_refund, separate_capture;
