@@ -29,10 +29,14 @@ struct fcgi_server {
     bool handle_refused;
 };
 
-/* Starts the threads and returns. */
+/* Sets libfcgi up and ignores SIGPIPE. Once in a process, before its first thread. */
+void fcgi_init(void);
+
+/* Starts the threads and returns; NULL with errno when it cannot. Call it with all signals blocked that the main thread
+ * waits for. */
 struct fcgi *fcgi_start(const struct fcgi_server *server);
 
-/* Stops accepting, waits at most `seconds` for running requests; false when some did not end. */
+/* Stops accepting, waits at most `seconds` for running requests; false when some did not end (the process then has to). */
 bool fcgi_stop(struct fcgi *fcgi, int seconds);
 
 /* A unix socket path or host:port, listening and non-blocking; -1 with errno. Mode 0660. */

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/arena.h"
+#include "base/card_number.h"
 #include "web/percent.h"
 #include "web/router.h"
 
@@ -139,13 +140,16 @@ const char *request_query(const struct request *r, const char *name)
     return NULL;
 }
 
-/* Reads one parameter into its member; `seen` marks which fields came. */
+/* Reads one parameter into its member; `seen` marks which fields came. A name that nobody gave a meaning may be anything, also
+ * what must not be repeated. */
 static void read_parameter(struct request *r, const char *prefix, struct parameter parameter,
     const struct field *fields, bool *seen, void *out, struct error **error)
 {
     struct ctx *ctx = r->ctx;
-    const char *pointer = arena_printf(ctx->arena, "%s%.64s", prefix, parameter.name ? parameter.name : "");
-    const struct field *field = parameter.name ? field_named(fields, parameter.name) : NULL;
+    const char *name =
+        parameter.name && strlen(parameter.name) <= 64 && !card_number_in(parameter.name) ? parameter.name : "";
+    const char *pointer = arena_printf(ctx->arena, "%s%s", prefix, name);
+    const struct field *field = field_named(fields, name);
 
     if (!parameter.name || !parameter.value)
         error_add_field(ctx, error, pointer, "is not percent-encoded UTF-8");
@@ -153,7 +157,7 @@ static void read_parameter(struct request *r, const char *prefix, struct paramet
         error_add_field(ctx, error, pointer, "is not known here");
     else if (seen[field - fields])
         error_add_field(ctx, error, pointer, "is given more than once");
-    else if (*parameter.value || !field->optional) // an empty box of a form is one that was not filled in
+    else
         field_read_text(ctx, field, parameter.value, pointer, out, error);
     if (field)
         seen[field - fields] = true;
@@ -173,8 +177,9 @@ static struct error *read_parameters(struct request *r, const char *prefix, stru
     while (next_parameter(ctx->arena, &text, &parameter))
         read_parameter(r, prefix, parameter, fields, seen, out, &error);
     for (size_t i = 0; i < count; i++) {
-        if (!seen[i] && !fields[i].optional)
-            error_add_field(ctx, &error, arena_printf(ctx->arena, "%s%s", prefix, fields[i].name), "is required");
+        const char *pointer = arena_printf(ctx->arena, "%s%s", prefix, fields[i].name);
+        if (!seen[i])
+            field_read_text(ctx, &fields[i], NULL, pointer, out, &error);
     }
     return error;
 }
