@@ -39,7 +39,7 @@ newest_migration() {
 # A test file with a main() is a program; the others beside it are linked to every program of that directory.
 tests() {
     local all programs=() program helper helpers
-    mapfile -t all < <(tracked 'tests/unit/*.c' 'tests/domain/*.c')
+    mapfile -t all < <(tracked 'tests/unit/*.[ch]' 'tests/domain/*.[ch]')
     for program in "${all[@]}"; do
         [ -e "$program" ] && grep -qE '^int main\(' "$program" && programs+=("${program%.c}")
     done
