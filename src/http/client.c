@@ -36,6 +36,7 @@ struct exchange {
     size_t max_body;
     bool fresh; // must not be sent twice
     int sends;  // how often a connection was ready and the request went out on it
+    bool headers_ended;
     bool too_large;
 };
 
@@ -123,6 +124,10 @@ static size_t on_header(char *data, size_t size, size_t count, void *user)
     size_t length = size * count;
     const char *replayed = NULL;
 
+    if (length <= 2) // the empty line
+        exchange->headers_ended = true;
+    else if (length > 5 && strncmp(data, "HTTP/", 5) == 0) // the final answer after an interim one
+        exchange->headers_ended = false;
     keep(exchange, data, length, "Content-Type", &response->content_type);
     keep(exchange, data, length, "Request-Id", &response->request_id);
     keep(exchange, data, length, "PayPal-Debug-Id", &response->request_id);
@@ -286,8 +291,10 @@ static void perform(CURL *curl, struct exchange *exchange)
     int64_t started = monotonic_ms();
     CURLcode code = curl_easy_perform(curl);
 
-    if (code == CURLE_OK)
+    if (code == CURLE_OK && exchange->headers_ended)
         answered(curl, exchange);
+    else if (code == CURLE_OK) // libcurl takes a connection that closes there for an answer without a body
+        not_answered(exchange, "the answer broke off in its headers");
     else
         not_answered(exchange, curl_easy_strerror(code));
     exchange->response->repeated = exchange->sends > 1;
