@@ -201,6 +201,9 @@ struct provider {
         void *from, struct provider_event *out);
     /* What a stored payload is about. */
     struct error *(*parse)(struct ctx *ctx, struct bytes body, struct provider_event *out);
+
+    /* An amount as the provider's script in the payer's browser is told it; false when it cannot be said. */
+    bool (*script_amount)(struct ctx *ctx, struct money amount, int64_t *out, const char **currency);
 };
 
 /* NULL when there is none of this name. */

@@ -22,4 +22,5 @@ const struct provider provider_stripe = {
     .list_events = stripe_list_events,
     .verify = stripe_verify,
     .parse = stripe_parse,
+    .script_amount = stripe_script_amount,
 };

@@ -70,6 +70,7 @@ bool stripe_money(int64_t amount, const char *currency, struct money *out, const
 bool stripe_takes(const char *code, int64_t minor, const char **why);
 /* Stripe's name of a currency. */
 const char *stripe_currency(struct ctx *ctx, const char *code);
+bool stripe_script_amount(struct ctx *ctx, struct money amount, int64_t *out, const char **currency);
 
 /* A decline from an "error" or a "last_payment_error". */
 struct decline stripe_decline(struct ctx *ctx, const json_t *error);

@@ -188,3 +188,11 @@ const char *stripe_currency(struct ctx *ctx, const char *code)
         *c = (char)tolower((unsigned char)*c);
     return lower;
 }
+
+bool stripe_script_amount(struct ctx *ctx, struct money amount, int64_t *out, const char **currency)
+{
+    const char *why;
+
+    *currency = stripe_currency(ctx, amount.currency);
+    return stripe_amount(amount, out, &why);
+}
