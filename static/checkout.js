@@ -513,7 +513,6 @@ async function mount() {
             amount: Number(main.dataset.amount),
             currency: main.dataset.currency || "",
             captureMethod: main.dataset.capture === "manual" ? "manual" : "automatic",
-            allowedPaymentMethodTypes: ["card"],
             locale: stripeLocale(),
             appearance: appearance(),
             loader: "auto",

@@ -10,6 +10,7 @@
 #include "base/config.h"
 #include "base/crypto.h"
 #include "base/log.h"
+#include "web/locale.h"
 #include "web/policy.h"
 #include "web/router.h"
 #include "web/template.h"
@@ -82,18 +83,26 @@ static json_t *text_or_null(const char *text)
     return text ? json_string(text) : json_null();
 }
 
+/* The texts of the page's language as {{t.name}}; the page's own members fill their placeholders. */
+static void add_texts(struct request *r, json_t *whole)
+{
+    if (r->locales && !json_object_get(whole, "t"))
+        json_object_set(whole, "t", locale_texts(r->ctx, r->locales, json_get_text(whole, "locale"), whole));
+}
+
 static json_t *whole_view(struct request *r, json_t *view)
 {
     const struct config *config = r->ctx->config;
     json_t *whole = json_in(r->ctx->arena, view ? json_copy(view) : json_object());
 
     add_missing(whole, "nonce", json_string(reply_nonce(r)));
-    add_missing(whole, "locale", json_string("en"));
+    add_missing(whole, "locale", json_string(r->locales ? locale_of(r, NULL) : "en"));
     add_missing(whole, "request_id", text_or_null(r->ctx->trace));
     add_missing(whole, "merchant_name", text_or_null(config ? config->merchant_name : NULL));
     add_missing(whole, "support_email", text_or_null(config ? config->support_email : NULL));
     add_missing(whole, "url", text_or_null(config ? config->url : NULL));
     add_missing(whole, "test_mode", json_boolean(config && config->mode == MODE_TEST));
+    add_texts(r, whole);
     return whole;
 }
 

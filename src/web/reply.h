@@ -14,7 +14,7 @@ struct error *reply_list(struct request *r, const struct field *shown, size_t si
     const char *cursor);
 
 /* Renders templates/<template>.html with the view. Adds what every page needs where the view has no member of that name:
- * nonce, locale, request_id, merchant_name, support_email, url, test_mode. */
+ * nonce, locale, request_id, merchant_name, support_email, url, test_mode, and in `t` the texts of the locale. */
 struct error *reply_page(struct request *r, int status, const char *template, json_t *view);
 
 struct error *reply_text(struct request *r, int status, const char *content_type, const char *text);

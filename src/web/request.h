@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct locales;
 struct route;
 struct templates;
 
@@ -29,6 +30,7 @@ struct request {
     struct ctx *ctx;
     const struct route *route;
     const struct templates *templates;
+    const struct locales *locales; // texts of pages; NULL for a program without any
     struct error *refused; // what is wrong with the request itself, before any handler; or NULL
     const char *method;
     const char *path;  // of the raw REQUEST_URI, percent-encoded as it came
