@@ -40,7 +40,7 @@ static struct {
         char provider[32];
         int64_t seen_at;
         struct breaker breaker;
-    } lines[8];
+    } lines[16];
 } cache = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static bool recall(const char *provider, struct breaker *out)

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -10,30 +11,32 @@
 
 #define CACHE_US 1100000 // longer than a process believes what it last saw
 
-static void fail(int times)
+static char provider[16]; // a new one for each test, for the process remembers
+
+static void fail_times(int times)
 {
     for (int i = 0; i < times; i++)
-        breaker_count(&ctx, "stripe", false);
+        breaker_count(&ctx, provider, false);
 }
 
 static const char *row(const char *columns)
 {
-    return testdb_value("SELECT %s FROM breakers WHERE provider = 'stripe'", columns);
+    return testdb_value("SELECT %s FROM breakers WHERE provider = '%s'", columns, provider);
 }
 
 /* As if the row had been written by another process, a while ago. */
 static void set_row(const char *assignments)
 {
-    testdb_value("INSERT INTO breakers (provider, updated_at) VALUES ('stripe', now()) ON CONFLICT DO NOTHING");
-    testdb_value("UPDATE breakers SET %s WHERE provider = 'stripe' RETURNING 1", assignments);
+    testdb_value("INSERT INTO breakers (provider, updated_at) VALUES ('%s', now()) ON CONFLICT DO NOTHING", provider);
+    testdb_value("UPDATE breakers SET %s WHERE provider = '%s' RETURNING 1", assignments, provider);
 }
 
 START_TEST(test_opens_after_failures_in_a_row)
 {
-    fail(4);
-    ok(breaker_check(&ctx, "stripe"));
-    fail(1);
-    struct error *error = breaker_check(&ctx, "stripe");
+    fail_times(4);
+    ok(breaker_check(&ctx, provider));
+    fail_times(1);
+    struct error *error = breaker_check(&ctx, provider);
     ck_assert_ptr_nonnull(error);
     ck_assert_int_eq(error->code, E_PROVIDER_UNAVAILABLE);
     ck_assert_int_ge(error->retry_after, 55);
@@ -45,58 +48,58 @@ END_TEST
 
 START_TEST(test_a_success_between_starts_over)
 {
-    fail(4);
-    breaker_count(&ctx, "stripe", true);
+    fail_times(4);
+    breaker_count(&ctx, provider, true);
     ck_assert_str_eq(row("failures"), "0");
-    fail(4);
-    ok(breaker_check(&ctx, "stripe"));
+    fail_times(4);
+    ok(breaker_check(&ctx, provider));
 }
 END_TEST
 
 START_TEST(test_success_while_closed_writes_nothing)
 {
-    breaker_count(&ctx, "stripe", true);
-    breaker_count(&ctx, "stripe", true);
+    breaker_count(&ctx, provider, true);
+    breaker_count(&ctx, provider, true);
     ck_assert_str_eq(row("count(*)"), "0");
 }
 END_TEST
 
 START_TEST(test_what_another_process_saw_counts_too)
 {
-    breaker_count(&ctx, "stripe", true);
+    breaker_count(&ctx, provider, true);
     set_row("failures = 4");
-    fail(1);
-    ck_assert_ptr_nonnull(breaker_check(&ctx, "stripe"));
+    fail_times(1);
+    ck_assert_ptr_nonnull(breaker_check(&ctx, provider));
 }
 END_TEST
 
 START_TEST(test_an_open_row_is_seen_within_a_second)
 {
-    ok(breaker_check(&ctx, "stripe"));
+    ok(breaker_check(&ctx, provider));
     set_row("failures = 5, opened_until = now() + interval '60 seconds'");
     usleep(CACHE_US);
-    refused(breaker_check(&ctx, "stripe"), E_PROVIDER_UNAVAILABLE);
-    ck_assert_int_eq(breaker_state(&ctx, "stripe"), BREAKER_OPEN);
+    refused(breaker_check(&ctx, provider), E_PROVIDER_UNAVAILABLE);
+    ck_assert_int_eq(breaker_state(&ctx, provider), BREAKER_OPEN);
 }
 END_TEST
 
 START_TEST(test_a_late_success_does_not_close_it)
 {
-    fail(5);
-    breaker_count(&ctx, "stripe", true);
+    fail_times(5);
+    breaker_count(&ctx, provider, true);
     usleep(CACHE_US);
-    breaker_count(&ctx, "stripe", true);
-    refused(breaker_check(&ctx, "stripe"), E_PROVIDER_UNAVAILABLE);
+    breaker_count(&ctx, provider, true);
+    refused(breaker_check(&ctx, provider), E_PROVIDER_UNAVAILABLE);
 }
 END_TEST
 
 START_TEST(test_a_probe_that_succeeds_closes_it)
 {
     set_row("failures = 5, opened_until = now() - interval '1 second'");
-    ok(breaker_check(&ctx, "stripe"));
-    refused(breaker_check(&ctx, "stripe"), E_PROVIDER_UNAVAILABLE);
-    breaker_count(&ctx, "stripe", true);
-    ok(breaker_check(&ctx, "stripe"));
+    ok(breaker_check(&ctx, provider));
+    refused(breaker_check(&ctx, provider), E_PROVIDER_UNAVAILABLE);
+    breaker_count(&ctx, provider, true);
+    ok(breaker_check(&ctx, provider));
     ck_assert_str_eq(row("failures || coalesce(opened_until::text, '-') || coalesce(probe_until::text, '-')"), "0--");
 }
 END_TEST
@@ -104,9 +107,9 @@ END_TEST
 START_TEST(test_a_probe_that_fails_opens_it_again)
 {
     set_row("failures = 5, opened_until = now() - interval '1 second'");
-    ok(breaker_check(&ctx, "stripe"));
-    fail(1);
-    struct error *error = breaker_check(&ctx, "stripe");
+    ok(breaker_check(&ctx, provider));
+    fail_times(1);
+    struct error *error = breaker_check(&ctx, provider);
     ck_assert_ptr_nonnull(error);
     ck_assert_int_ge(error->retry_after, 55);
 }
@@ -115,7 +118,7 @@ END_TEST
 START_TEST(test_a_probe_that_never_comes_back_frees_its_place)
 {
     set_row("failures = 5, opened_until = now() - interval '90 seconds', probe_until = now() - interval '1 second'");
-    ok(breaker_check(&ctx, "stripe"));
+    ok(breaker_check(&ctx, provider));
 }
 END_TEST
 
@@ -126,7 +129,7 @@ static void *check_once(void *unused)
     struct ctx *other = testdb_ctx_new();
 
     (void)unused;
-    if (!breaker_check(other, "stripe"))
+    if (!breaker_check(other, provider))
         passed++;
     testdb_ctx_free(other);
     return NULL;
@@ -149,15 +152,17 @@ END_TEST
 START_TEST(test_a_store_that_does_not_answer_lets_pass)
 {
     testdb_value("ALTER TABLE breakers RENAME TO breakers_gone");
-    ok(breaker_check(&ctx, "stripe"));
-    breaker_count(&ctx, "stripe", false);
+    ok(breaker_check(&ctx, provider));
+    breaker_count(&ctx, provider, false);
     testdb_value("ALTER TABLE breakers_gone RENAME TO breakers");
 }
 END_TEST
 
-static void forget(void)
+static void choose_provider(void)
 {
-    testdb_value("DELETE FROM breakers");
+    static int number;
+
+    snprintf(provider, sizeof(provider), "provider%d", number++);
 }
 
 int main(void)
@@ -166,7 +171,7 @@ int main(void)
     TCase *test_case = tcase_create("breaker");
 
     testdb_use(test_case);
-    tcase_add_checked_fixture(test_case, NULL, forget);
+    tcase_add_checked_fixture(test_case, choose_provider, NULL);
     tcase_set_timeout(test_case, 20);
     tcase_add_test(test_case, test_opens_after_failures_in_a_row);
     tcase_add_test(test_case, test_a_success_between_starts_over);
