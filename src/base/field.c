@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -289,12 +290,17 @@ static void read_money(const struct reading *r, json_t *value)
 
 static bool has_card_number(const json_t *value)
 {
+    char number[24];
     const char *name;
     json_t *member;
     size_t i;
 
     if (json_is_string(value))
         return card_number_in(json_string_value(value));
+    if (json_is_integer(value)) {
+        snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        return card_number_in(number);
+    }
     json_array_foreach(value, i, member)
     {
         if (has_card_number(member))
