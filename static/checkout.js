@@ -26,6 +26,7 @@ const ASK_TIMEOUT_MS = 20000;
 const LOAD_TIMEOUT_MS = 30000;
 /** How often the server has to say that nothing was paid before a lost confirmation counts as one that never came. */
 const SURE = 3;
+const PAY_TRIES = 4;
 
 let busy = false;
 /** @type {Stripe | null} */
@@ -219,10 +220,14 @@ async function ask(url, body) {
     };
 }
 
-/** What is true now, or null when the server cannot be asked. @returns {Promise<Truth | null>} */
-async function askState() {
+/** What is true now, or null when the server cannot be asked. @param {boolean} [settling] after a try to pay @returns {Promise<Truth | null>} */
+async function askState(settling = false) {
+    const url = new URL(main.dataset.stateUrl || "", location.href);
+
+    if (settling)
+        url.searchParams.set("settle", "1");
     try {
-        const answer = await ask(main.dataset.stateUrl || "");
+        const answer = await ask(url.href);
         return answer.status === 200 ? answer.body : null;
     } catch {
         return null;
@@ -240,7 +245,7 @@ async function settle(error, sure) {
     let open = 0;
 
     for (;; await wait()) {
-        const truth = await askState();
+        const truth = await askState(true);
 
         if (!truth) {
             open = 0;
@@ -385,6 +390,19 @@ async function confirm(payment) {
     return settle(error, answered);
 }
 
+/** Asks for the payment; another tab that asks at the same moment goes first. @returns {Promise<Answer>} */
+async function askToPay() {
+    const email = /** @type {HTMLInputElement | null} */ (document.getElementById("email"));
+    const wait = pacer();
+
+    for (let tries = 1;; tries += 1) {
+        const answer = await ask(main.dataset.payUrl || "", email ? { email: email.value.trim() } : {});
+        if (answer.status !== 409 || tries === PAY_TRIES)
+            return answer;
+        await wait();
+    }
+}
+
 /** @param {SubmitEvent} event */
 async function submit(event) {
     event.preventDefault();
@@ -407,8 +425,7 @@ async function submit(event) {
     /** @type {Answer} */
     let answer;
     try {
-        const email = /** @type {HTMLInputElement | null} */ (document.getElementById("email"));
-        answer = await ask(main.dataset.payUrl || "", email ? { email: email.value.trim() } : {});
+        answer = await askToPay();
     } catch {
         lost();
         return settle(undefined, false);
@@ -580,6 +597,8 @@ async function poll() {
         const truth = await askState();
         if (truth && truth.state !== shown)
             return showTruth();
+        if (truth && truth.poll_after_ms > WAITS[0] * 1000)
+            await pause(truth.poll_after_ms);
     }
 }
 
