@@ -34,6 +34,9 @@ json_t *stripe_json(struct ctx *ctx, struct bytes text);
  * the kind `object`. */
 struct outcome stripe_outcome(struct ctx *ctx, const struct stripe_answer *answer, const char *object);
 
+/* Makes an outcome unknown because the object in a good answer could not be read; asking again will tell. */
+void stripe_not_understood(struct outcome *outcome, const char *cause);
+
 /* The outcome of a request that is not sent because it cannot be right. */
 struct outcome stripe_refused(enum error_code code, const char *detail);
 

@@ -262,6 +262,14 @@ struct outcome stripe_outcome(struct ctx *ctx, const struct stripe_answer *answe
     return outcome;
 }
 
+void stripe_not_understood(struct outcome *outcome, const char *cause)
+{
+    outcome->kind = not_understood.kind;
+    outcome->code = not_understood.error;
+    outcome->detail = not_understood.detail;
+    outcome->cause = cause;
+}
+
 struct outcome stripe_refused(enum error_code code, const char *detail)
 {
     return (struct outcome){ .kind = OUTCOME_REFUSED, .code = code, .detail = detail };

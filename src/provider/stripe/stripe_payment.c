@@ -217,11 +217,8 @@ static struct outcome intent_outcome(struct ctx *ctx, const struct stripe_answer
         return outcome;
 
     error = stripe_snapshot(ctx, intent, &outcome.snapshot);
-    if (error) {
-        outcome.kind = OUTCOME_UNKNOWN; // asking for the intent will tell
-        outcome.code = E_STRIPE_ERROR;
-        outcome.cause = error->cause;
-    }
+    if (error)
+        stripe_not_understood(&outcome, error->cause);
     return outcome;
 }
 

@@ -71,11 +71,8 @@ static struct outcome refund_outcome(struct ctx *ctx, const struct stripe_answer
     if (outcome.kind != OUTCOME_DONE)
         return outcome;
     error = stripe_refund_view(ctx, answer->body, &outcome.refund);
-    if (error) {
-        outcome.kind = OUTCOME_UNKNOWN;
-        outcome.code = E_STRIPE_ERROR;
-        outcome.cause = error->cause;
-    }
+    if (error)
+        stripe_not_understood(&outcome, error->cause);
     return outcome;
 }
 
