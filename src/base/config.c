@@ -342,12 +342,12 @@ static void read_file(struct loading *loading)
 
 /* Values */
 
-/* The environment wins over the file; a variable that is set to nothing is not set. */
+/* The environment wins over the file; what is set to nothing is not set. */
 static const char *value_named(const struct loading *loading, const char *name)
 {
     const char *value = name ? getenv(name) : NULL;
 
-    if (!value && name && line_named(loading, name))
+    if (name && (!value || !*value) && line_named(loading, name))
         value = line_named(loading, name)->value;
     return value && *value ? value : NULL;
 }
