@@ -225,6 +225,7 @@ CREATE TABLE payments (
     currency            text NOT NULL CHECK (currency ~ '^[A-Z]{3}$'),
     amount_captured     bigint NOT NULL DEFAULT 0,
     amount_refunded     bigint NOT NULL DEFAULT 0,
+    amount_refunding    bigint NOT NULL DEFAULT 0,
     refund_state        text NOT NULL GENERATED ALWAYS AS (CASE WHEN amount_refunded = 0 THEN 'none'
                             WHEN amount_refunded < amount_captured THEN 'partial' ELSE 'full' END) STORED,
     dispute_state       text NOT NULL DEFAULT 'none' CHECK (dispute_state IN ('none', 'open', 'won', 'lost', 'inquiry')),
@@ -238,6 +239,7 @@ CREATE TABLE payments (
     return_url          text,
     provider            text NOT NULL,
     provider_payment_id text,
+    provider_charge_id  text,
     method_id           text,
     method_type         text,
     method_brand        text,
@@ -250,6 +252,7 @@ CREATE TABLE payments (
     method_fingerprint  text,
     failure_class       text,
     failure_code        text,
+    failure_message     text,
     next_action         text,
     next_action_url     text,
     client_secret       bytea,
@@ -259,7 +262,8 @@ CREATE TABLE payments (
     created_at          timestamptz NOT NULL,
     updated_at          timestamptz NOT NULL,
     CONSTRAINT payments_captured CHECK (amount_captured BETWEEN 0 AND amount),
-    CONSTRAINT payments_refunded CHECK (amount_refunded BETWEEN 0 AND amount_captured),
+    CONSTRAINT payments_refunded CHECK (amount_refunded >= 0 AND amount_refunding >= 0
+                            AND amount_refunded + amount_refunding <= amount_captured),
     UNIQUE (provider, provider_payment_id)
 );
 CREATE INDEX payments_customer ON payments (customer_id, id) WHERE customer_id IS NOT NULL;
@@ -274,8 +278,9 @@ COMMENT ON COLUMN payments.status IS 'Where it stands; transitions lists the way
 COMMENT ON COLUMN payments.amount IS 'What was asked for, in minor units.';
 COMMENT ON COLUMN payments.currency IS 'ISO 4217, upper case; of every amount of this row.';
 COMMENT ON COLUMN payments.amount_captured IS 'What was taken, in minor units.';
-COMMENT ON COLUMN payments.amount_refunded IS 'What went back or is on its way back, counted from when it is asked for.';
-COMMENT ON COLUMN payments.refund_state IS 'none, partial or full; follows from the amounts.';
+COMMENT ON COLUMN payments.amount_refunded IS 'What went back, in minor units.';
+COMMENT ON COLUMN payments.amount_refunding IS 'What is on its way back, reserved from when it is asked for.';
+COMMENT ON COLUMN payments.refund_state IS 'none, partial or full, of what went back.';
 COMMENT ON COLUMN payments.dispute_state IS 'Standing of the newest dispute.';
 COMMENT ON COLUMN payments.capture IS 'automatic: with the confirmation; manual: when the merchant says so.';
 COMMENT ON COLUMN payments.confirmation IS 'automatic: charged when made, a decline ends it; manual: waits for confirm or the checkout page.';
@@ -287,6 +292,7 @@ COMMENT ON COLUMN payments.metadata IS 'The merchant''s notes.';
 COMMENT ON COLUMN payments.return_url IS 'Where the payer goes after leaving for the bank.';
 COMMENT ON COLUMN payments.provider IS 'Who moves the money.';
 COMMENT ON COLUMN payments.provider_payment_id IS 'The provider''s id.';
+COMMENT ON COLUMN payments.provider_charge_id IS 'The provider''s id of the newest charge; tells a new decline from an old one.';
 COMMENT ON COLUMN payments.method_id IS 'The provider''s id of the payment method.';
 COMMENT ON COLUMN payments.method_type IS 'card, sepa_debit, …';
 COMMENT ON COLUMN payments.method_brand IS 'visa, mastercard, …';
@@ -299,6 +305,7 @@ COMMENT ON COLUMN payments.method_wallet IS 'apple_pay, google_pay, …';
 COMMENT ON COLUMN payments.method_fingerprint IS 'The provider''s mark for the same card, for velocity rules.';
 COMMENT ON COLUMN payments.failure_class IS 'Why the last try failed, in our words.';
 COMMENT ON COLUMN payments.failure_code IS 'The same in the provider''s; never shown on a page.';
+COMMENT ON COLUMN payments.failure_message IS 'The same as a sentence for the payer.';
 COMMENT ON COLUMN payments.next_action IS 'What the payer must do.';
 COMMENT ON COLUMN payments.next_action_url IS 'Where.';
 COMMENT ON COLUMN payments.client_secret IS 'What the paying browser needs, encrypted.';
@@ -332,6 +339,7 @@ CREATE TABLE attempts (
     phase               text NOT NULL CHECK (phase IN ('creating', 'waiting', 'confirming', 'done')),
     amount              bigint NOT NULL,
     method              text,
+    confirms            boolean NOT NULL,
     off_session         boolean NOT NULL DEFAULT false,
     api_version         text,
     provider_request_id text,
@@ -352,6 +360,7 @@ COMMENT ON COLUMN attempts.status IS 'open until the provider''s word is known f
 COMMENT ON COLUMN attempts.phase IS 'How far it got: creating (C1), waiting (for the payer), confirming (C2), done.';
 COMMENT ON COLUMN attempts.amount IS 'Minor units it is about.';
 COMMENT ON COLUMN attempts.method IS 'The payment method it was to use, as the caller named it.';
+COMMENT ON COLUMN attempts.confirms IS 'Whether we confirm it; false: the payer''s browser does.';
 COMMENT ON COLUMN attempts.off_session IS 'Whether the payer was absent.';
 COMMENT ON COLUMN attempts.api_version IS 'Version of the provider''s API it was made with.';
 COMMENT ON COLUMN attempts.provider_request_id IS 'The provider''s id of the last request, for its support.';

@@ -1,0 +1,128 @@
+#include "access/idempotency.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/crypto.h"
+#include "base/error.h"
+#include "base/field.h"
+#include "base/instant.h"
+#include "base/log.h"
+#include "db/db.h"
+
+#define HOLD_SECONDS 60
+#define KEPT_SECONDS (24 * 3600)
+
+struct row {
+    struct bytes fingerprint;
+    const char *resource;
+    bool held;
+    int status;
+    const char *content_type;
+    struct bytes answer;
+};
+
+static const struct field columns[] = {
+    FIELD(struct row, fingerprint),
+    FIELD(struct row, resource),
+    FIELD(struct row, held),
+    FIELD(struct row, status),
+    FIELD(struct row, content_type),
+    FIELD(struct row, answer),
+    FIELD_END,
+};
+
+static struct bytes key_of(const struct idempotency *idempotency)
+{
+    return (struct bytes){ idempotency->key, sizeof idempotency->key };
+}
+
+static const char *place_of(struct ctx *ctx)
+{
+    return arena_printf(ctx->arena, "idempotency_keys.answer:%s", hex_encode(ctx->arena, key_of(ctx->idempotency)));
+}
+
+static struct error *in_progress(struct ctx *ctx)
+{
+    struct error *error = error_new(ctx, E_IDEMPOTENCY_IN_PROGRESS,
+        "A request with this idempotency key is still running; send it again in a moment for its answer.");
+
+    error->retry_after = 1;
+    return error;
+}
+
+static struct error *judge(struct ctx *ctx, const struct row *row, struct stored_answer *answer)
+{
+    struct idempotency *idempotency = ctx->idempotency;
+    struct bytes fingerprint = { idempotency->fingerprint, sizeof idempotency->fingerprint };
+
+    if (!same_bytes(row->fingerprint, fingerprint))
+        return error_new(ctx, E_IDEMPOTENCY_MISMATCH,
+            "This idempotency key was used with another request; use a new key for a new request.");
+    if (!row->status && row->held)
+        return in_progress(ctx);
+    idempotency->resource = row->resource;
+    if (!row->status)
+        return NULL;
+    *answer = (struct stored_answer){ .found = true, .status = row->status, .content_type = row->content_type };
+    return unseal(ctx, place_of(ctx), row->answer, &answer->body);
+}
+
+struct error *idempotency_find(struct ctx *ctx, struct stored_answer *answer)
+{
+    SQL(find, "SELECT fingerprint, resource, held_until > now() AS held, status, content_type, answer"
+              "  FROM idempotency_keys WHERE key = $1 AND expires_at > $2");
+    struct row row;
+    bool found;
+
+    *answer = (struct stored_answer){ 0 };
+    TRY(db_maybe(ctx, &find, PARAMS(P(key_of(ctx->idempotency)), P(ctx->now)), columns, &row, &found));
+    return found ? judge(ctx, &row, answer) : NULL;
+}
+
+/* The row is new, or expired, or of a run that died: then it is ours. Otherwise somebody was faster. */
+struct error *idempotency_take(struct ctx *ctx, const char *resource)
+{
+    SQL(take, "INSERT INTO idempotency_keys AS k (key, fingerprint, caller, operation, resource, held_until, created_at, expires_at)"
+              "VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6), $7, $7 + make_interval(secs => $8))"
+              "ON CONFLICT (key) DO UPDATE"
+              "   SET fingerprint = excluded.fingerprint, resource = excluded.resource, held_until = excluded.held_until,"
+              "       status = NULL, content_type = NULL, answer = NULL, created_at = excluded.created_at,"
+              "       expires_at = excluded.expires_at"
+              " WHERE k.expires_at <= $7"
+              "    OR (k.status IS NULL AND k.held_until <= now() AND k.fingerprint = excluded.fingerprint"
+              "        AND (k.resource IS NULL OR k.resource = excluded.resource))");
+    int64_t affected;
+
+    if (!ctx->idempotency || ctx->idempotency->held)
+        return NULL;
+    struct bytes fingerprint = { ctx->idempotency->fingerprint, sizeof ctx->idempotency->fingerprint };
+    struct error *error = db_exec(ctx, &take,
+        PARAMS(P(key_of(ctx->idempotency)), P(fingerprint), P(ctx->principal.id), P(ctx->idempotency->operation), P(resource),
+            P(HOLD_SECONDS), P(ctx->now), P(KEPT_SECONDS)),
+        &affected);
+    if (error && error->code == E_DB_ERROR)
+        return error_cause(ctx, error_new(ctx, E_IDEMPOTENCY_ERROR, "The idempotency key could not be stored."), "%s",
+            error->cause);
+    TRY(error);
+    if (!affected) {
+        struct stored_answer answer;
+        TRY(idempotency_find(ctx, &answer));
+        return in_progress(ctx); // answered a moment ago: the next try gets it
+    }
+    ctx->idempotency->taken = true;
+    return NULL;
+}
+
+struct error *idempotency_finish(struct ctx *ctx, int status, const char *content_type, struct bytes body)
+{
+    SQL(store, "UPDATE idempotency_keys SET status = $2, content_type = $3, answer = $4 WHERE key = $1 AND status IS NULL");
+    SQL(release, "UPDATE idempotency_keys SET held_until = now() WHERE key = $1 AND status IS NULL");
+
+    if (!ctx->idempotency || !ctx->idempotency->taken)
+        return NULL;
+    if (status >= 500)
+        return db_exec(ctx, &release, PARAMS(P(key_of(ctx->idempotency))), NULL);
+    return db_exec(ctx, &store,
+        PARAMS(P(key_of(ctx->idempotency)), P(status), P(content_type), P(seal(ctx, place_of(ctx), body))), NULL);
+}

@@ -1,0 +1,21 @@
+#ifndef TILL_BASE_CHECK_H
+#define TILL_BASE_CHECK_H
+
+#include "base/error.h"
+
+#include <jansson.h>
+
+struct ctx;
+
+/* For the fields of requests. An address that a payer is sent to: https, or http to this machine in test mode, and of one of
+ * RETURN_ORIGINS where those are set. May carry {CHECKOUT_SESSION_ID}. NULL when it is fine. */
+const char *check_return_url(struct ctx *ctx, const char *text);
+
+/* An id of ours or a provider's. */
+const char *check_id(struct ctx *ctx, const char *text);
+
+/* Notes of the merchant: at most 50, names of 1 to 40 characters without brackets, values texts of at most 500 characters,
+ * whole numbers or booleans. Adds what is wrong to *error. NULL is fine. */
+void check_metadata(struct ctx *ctx, json_t *metadata, struct error **error);
+
+#endif

@@ -1,0 +1,44 @@
+#ifndef TILL_CUSTOMERS_CUSTOMER_H
+#define TILL_CUSTOMERS_CUSTOMER_H
+
+#include "base/config.h"
+#include "base/error.h"
+#include "base/field.h"
+#include "base/instant.h"
+
+#include <jansson.h>
+
+struct ctx;
+
+/* Who pays. The e-mail address and name are encrypted apart from the rest. */
+struct customer {
+    const char *id;
+    enum mode mode;
+    const char *reference; // the merchant's own id of the user
+    const char *email, *name;
+    json_t *metadata;
+    struct instant created_at, updated_at;
+};
+
+struct customer_details {
+    const char *reference, *email, *name;
+    json_t *metadata;
+};
+
+/* Makes one; with a reference that is known already it answers that one, unchanged (*existed). */
+MUST_CHECK struct error *customer_create(struct ctx *ctx, const struct customer_details *request, struct customer *out,
+    bool *existed);
+/* By our id or a provider's. */
+MUST_CHECK struct error *customer_get(struct ctx *ctx, const char *id, struct customer *out);
+/* Newest first, after `cursor`. */
+MUST_CHECK struct error *customer_list(struct ctx *ctx, const char *reference, const char *email, const char *cursor,
+    int64_t limit, struct field_list *out);
+
+/* Our id of a customer named by ours or a provider's id; a field error when there is none. */
+MUST_CHECK struct error *customer_resolve(struct ctx *ctx, const char *id, const char **out);
+
+/* What the provider calls this customer; made there when it knows none, once. Asks the provider: no transaction may be open. */
+MUST_CHECK struct error *customer_account(struct ctx *ctx, const char *customer_id, const char *provider,
+    const char **reference);
+
+#endif

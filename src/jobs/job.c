@@ -1,0 +1,343 @@
+#include "jobs/job.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/arena.h"
+#include "base/crypto.h"
+#include "base/ctx.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "db/db.h"
+#include "jobs/clock.h"
+
+#define LEASE 60
+#define MAX_TRIES 25
+#define RESCUE_MS 5000
+#define POLL_MS 500 // with jitter: 250 to 750
+
+static const struct field columns[] = {
+    FIELD(struct job, id),
+    FIELD(struct job, kind),
+    FIELD(struct job, subject),
+    FIELD(struct job, attempts),
+    FIELD(struct job, trace),
+    FIELD(struct job, claim),
+    FIELD_END,
+};
+
+/* Waking the workers of this process ------------------------------------------------------------------------------- */
+
+static pthread_mutex_t wake_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t wake_cond;
+static pthread_once_t wake_once = PTHREAD_ONCE_INIT;
+static unsigned wake_count;
+
+static void wake_init(void)
+{
+    pthread_condattr_t clock;
+
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&wake_cond, &clock);
+    pthread_condattr_destroy(&clock);
+}
+
+static void wake(void *unused)
+{
+    (void)unused;
+    pthread_once(&wake_once, wake_init);
+    pthread_mutex_lock(&wake_lock);
+    wake_count++;
+    pthread_cond_signal(&wake_cond);
+    pthread_mutex_unlock(&wake_lock);
+}
+
+static void wait_for_work(unsigned *seen)
+{
+    struct timespec until;
+    uint16_t jitter;
+
+    crypto_random(&jitter, sizeof jitter);
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    int64_t ns = until.tv_nsec + (int64_t)(POLL_MS / 2 + jitter % POLL_MS) * 1000000;
+    until.tv_sec += ns / 1000000000;
+    until.tv_nsec = ns % 1000000000;
+    pthread_once(&wake_once, wake_init);
+    pthread_mutex_lock(&wake_lock);
+    while (*seen == wake_count && pthread_cond_timedwait(&wake_cond, &wake_lock, &until) == 0)
+        ;
+    *seen = wake_count;
+    pthread_mutex_unlock(&wake_lock);
+}
+
+/* The queue -------------------------------------------------------------------------------------------------------- */
+
+struct error *job_add_later(struct ctx *ctx, const char *kind, const char *subject, int64_t delay)
+{
+    SQL(insert, "INSERT INTO jobs (kind, subject, run_at, trace)"
+                "VALUES ($1, $2, domain_now() + make_interval(secs => $3), $4)"
+                "ON CONFLICT (kind, subject) WHERE state = 'available'"
+                "DO UPDATE SET run_at = least(jobs.run_at, excluded.run_at)");
+
+    TRY(db_exec(ctx, &insert, PARAMS(P(kind), P(subject), P(delay), P(ctx->trace)), NULL));
+    if (delay <= 0)
+        tx_after_commit(ctx, wake, NULL);
+    return NULL;
+}
+
+struct error *job_add(struct ctx *ctx, const char *kind, const char *subject)
+{
+    return job_add_later(ctx, kind, subject, 0);
+}
+
+struct error *job_done(struct ctx *ctx, const char *kind, const char *subject)
+{
+    SQL(remove, "DELETE FROM jobs WHERE kind = $1 AND subject = $2 AND state = 'available'");
+
+    return db_exec(ctx, &remove, PARAMS(P(kind), P(subject)), NULL);
+}
+
+static const struct task *task_named(const char *kind)
+{
+    for (size_t i = 0; i < task_count; i++)
+        if (!strcmp(tasks[i].kind, kind))
+            return &tasks[i];
+    return NULL;
+}
+
+static struct error *claim(struct ctx *ctx, struct job *job, bool *found)
+{
+    SQL(take, "UPDATE jobs SET state = 'running', attempts = attempts + 1, claim = $1,"
+              "       lease_until = now() + make_interval(secs => $2)"
+              " WHERE id = (SELECT id FROM jobs"
+              "              WHERE state = 'available' AND run_at <= domain_now()"
+              "              ORDER BY run_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)"
+              "RETURNING id, kind, subject, attempts, trace, claim");
+
+    return db_maybe(ctx, &take, PARAMS(P(id_new(ctx, "claim")), P(LEASE)), columns, job, found);
+}
+
+/* A run that died holds its job until the lease ends; then the job waits again, and a late finisher's claim is void. */
+static struct error *rescue(struct ctx *ctx)
+{
+    SQL(take_back, "WITH lost AS (DELETE FROM jobs WHERE state = 'running' AND lease_until < now()"
+                   "              RETURNING kind, subject, attempts, trace)"
+                   "INSERT INTO jobs (kind, subject, run_at, attempts, error, trace)"
+                   "SELECT DISTINCT ON (kind, subject) kind, subject, domain_now(), attempts, 'its run died', trace"
+                   "  FROM lost ORDER BY kind, subject, attempts DESC "
+                   "ON CONFLICT (kind, subject) WHERE state = 'available'"
+                   "DO UPDATE SET run_at = least(jobs.run_at, excluded.run_at)");
+
+    return db_exec(ctx, &take_back, NO_PARAMS, NULL);
+}
+
+static struct error *lease(struct ctx *ctx, const struct job *job, int seconds)
+{
+    SQL(extend, "UPDATE jobs SET lease_until = now() + make_interval(secs => $3) WHERE id = $1 AND claim = $2");
+
+    return seconds > LEASE ? db_exec(ctx, &extend, PARAMS(P(job->id), P(job->claim), P(seconds)), NULL) : NULL;
+}
+
+static struct error *finish(struct ctx *ctx, const struct job *job)
+{
+    SQL(done, "DELETE FROM jobs WHERE id = $1 AND claim = $2");
+
+    return db_exec(ctx, &done, PARAMS(P(job->id), P(job->claim)), NULL);
+}
+
+/* The same work may have been asked for again meanwhile: then that job stands, and this one goes. */
+static struct error *put_back(struct ctx *ctx, const struct job *job, int64_t delay, const char *cause)
+{
+    SQL(back, "WITH mine AS (DELETE FROM jobs WHERE id = $1 AND claim = $2 RETURNING kind, subject, attempts, trace)"
+              "INSERT INTO jobs (kind, subject, run_at, attempts, error, trace)"
+              "SELECT kind, subject, domain_now() + make_interval(secs => $3), attempts, $4, trace FROM mine "
+              "ON CONFLICT (kind, subject) WHERE state = 'available'"
+              "DO UPDATE SET run_at = least(jobs.run_at, excluded.run_at), error = excluded.error");
+
+    return db_exec(ctx, &back, PARAMS(P(job->id), P(job->claim), P(delay), P(cause)), NULL);
+}
+
+static struct error *bury(struct ctx *ctx, const struct job *job, const char *cause)
+{
+    SQL(dead, "UPDATE jobs SET state = 'dead', claim = NULL, lease_until = NULL, error = $3 WHERE id = $1 AND claim = $2");
+
+    log_error(ctx, "job.dead", "%s %s: %s", job->kind, job->subject, cause);
+    return db_exec(ctx, &dead, PARAMS(P(job->id), P(job->claim), P(cause)), NULL);
+}
+
+static int64_t delay_after(const struct task *task, int attempts)
+{
+    uint16_t jitter;
+
+    if (task->delays) {
+        size_t place = (size_t)attempts - 1;
+        return task->delays[place < task->delay_count ? place : task->delay_count - 1];
+    }
+    crypto_random(&jitter, sizeof jitter);
+    int64_t delay = attempts < 12 ? INT64_C(1) << attempts : 3600;
+    delay = delay < 3600 ? delay : 3600;
+    return delay / 2 + delay * jitter / UINT16_MAX;
+}
+
+struct error *job_again(struct ctx *ctx, int64_t seconds)
+{
+    struct error *error = error_new(ctx, E_UNAVAILABLE, "again in %lld s", (long long)seconds);
+
+    error->retry_after = (int)seconds;
+    error->outcome = "again";
+    return error;
+}
+
+static struct error *conclude(struct ctx *ctx, const struct task *task, const struct job *job, const struct error *error)
+{
+    int max_tries = task->max_tries ? task->max_tries : MAX_TRIES;
+    const char *cause;
+
+    if (!error && task->every)
+        return put_back(ctx, job, task->every, NULL);
+    if (!error)
+        return finish(ctx, job);
+    cause = error->cause ? error->cause : error->detail;
+    if (error->outcome && !strcmp(error->outcome, "again"))
+        return put_back(ctx, job, error->retry_after, NULL);
+    log_warn(ctx, "job.failed", "%s %s, try %d: %s", job->kind, job->subject, job->attempts, cause);
+    if (job->attempts >= max_tries && !task->every)
+        return bury(ctx, job, cause);
+    return put_back(ctx, job, task->every ? task->every : delay_after(task, job->attempts), cause);
+}
+
+static struct error *work(struct ctx *ctx, const struct job *job)
+{
+    const struct task *task = task_named(job->kind);
+
+    if (!task)
+        return bury(ctx, job, "this program has no task of this kind");
+    ctx->principal = (struct principal){ .kind = PRINCIPAL_SYSTEM, .id = task->kind, .scopes = "*" };
+    ctx->trace = job->trace ? job->trace : arena_printf(ctx->arena, "job_%lld", (long long)job->id);
+    TRY(lease(ctx, job, task->lease));
+    struct error *error = task->run(ctx, job);
+    assert(!ctx->tx);
+    return conclude(ctx, task, job, error);
+}
+
+static struct error *work_one(struct ctx *ctx, bool *found)
+{
+    struct job job;
+
+    TRY(claim(ctx, &job, found));
+    return *found ? work(ctx, &job) : NULL;
+}
+
+struct error *job_work(struct ctx *ctx, int limit, int *done)
+{
+    bool found = true;
+
+    TRY(rescue(ctx));
+    for (*done = 0; *done < limit; (*done)++) {
+        TRY(work_one(ctx, &found));
+        if (!found)
+            break;
+    }
+    return NULL;
+}
+
+/* Periodic tasks wait in the queue like any other job; whoever comes first puts them there. */
+static struct error *ensure_periodic(struct ctx *ctx)
+{
+    SQL(ensure, "INSERT INTO jobs (kind, subject, run_at)"
+                "SELECT $1, 'periodic', domain_now() + make_interval(secs => $2)"
+                " WHERE NOT EXISTS (SELECT FROM jobs WHERE kind = $1 AND subject = 'periodic')"
+                "ON CONFLICT DO NOTHING");
+
+    for (size_t i = 0; i < task_count; i++)
+        if (tasks[i].every)
+            TRY(db_exec(ctx, &ensure, PARAMS(P(tasks[i].kind), P(tasks[i].every)), NULL));
+    return NULL;
+}
+
+/* Worker threads --------------------------------------------------------------------------------------------------- */
+
+struct worker {
+    void *shared;
+    void *(*thread_start)(void *shared);
+    void (*thread_stop)(void *thread);
+    struct ctx *(*ctx_new)(void *thread);
+    pthread_t *threads;
+    int count;
+    volatile bool stopping;
+};
+
+static bool is_stopping(struct worker *worker)
+{
+    return __atomic_load_n(&worker->stopping, __ATOMIC_ACQUIRE);
+}
+
+static void *work_until_stopped(void *argument)
+{
+    struct worker *worker = argument;
+    void *thread = worker->thread_start(worker->shared);
+    unsigned seen = 0;
+    bool ready = false;
+    int64_t rescue_at = 0;
+
+    while (!is_stopping(worker)) {
+        struct ctx *ctx = worker->ctx_new(thread);
+        bool found = false;
+        struct error *error = clock_follow(ctx);
+        if (!error && !ready) {
+            error = ensure_periodic(ctx);
+            ready = !error;
+        }
+        if (!error && monotonic_ms() >= rescue_at) {
+            error = rescue(ctx);
+            rescue_at = monotonic_ms() + RESCUE_MS;
+        }
+        if (!error)
+            error = work_one(ctx, &found);
+        if (error)
+            log_warn(ctx, "worker", "%s", error->cause ? error->cause : error->detail);
+        if (error || !found)
+            wait_for_work(&seen);
+    }
+    worker->thread_stop(thread);
+    return NULL;
+}
+
+struct worker *worker_start(void *shared, void *(*thread_start)(void *shared), void (*thread_stop)(void *thread),
+    struct ctx *(*ctx_new)(void *thread), int threads)
+{
+    struct worker *worker = calloc(1, sizeof *worker);
+    pthread_attr_t small;
+
+    assert(worker);
+    *worker = (struct worker){ shared, thread_start, thread_stop, ctx_new, calloc((size_t)threads, sizeof(pthread_t)), threads,
+        false };
+    assert(worker->threads);
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 512 * 1024);
+    for (int i = 0; i < threads; i++)
+        if (pthread_create(&worker->threads[i], &small, work_until_stopped, worker))
+            abort();
+    pthread_attr_destroy(&small);
+    return worker;
+}
+
+void worker_stop(struct worker *worker)
+{
+    if (!worker)
+        return;
+    __atomic_store_n(&worker->stopping, true, __ATOMIC_RELEASE);
+    for (int i = 0; i < worker->count; i++)
+        wake(NULL);
+    pthread_mutex_lock(&wake_lock);
+    pthread_cond_broadcast(&wake_cond);
+    pthread_mutex_unlock(&wake_lock);
+    for (int i = 0; i < worker->count; i++)
+        pthread_join(worker->threads[i], NULL);
+    free(worker->threads);
+    free(worker);
+}

@@ -1,0 +1,282 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/crypto.h"
+#include "base/ctx.h"
+#include "base/log.h"
+#include "db/db.h"
+#include "events/audit.h"
+#include "events/event.h"
+#include "jobs/job.h"
+#include "ledger/ledger.h"
+#include "payments/checkout_store.h"
+#include "payments/payment.h"
+#include "payments/payment_store.h"
+#include "payments/payment_view.h"
+#include "payments/refund.h"
+#include "provider/provider.h"
+
+/* What is being changed, and what it was. */
+struct change {
+    const struct snapshot *snapshot;
+    struct payment *payment;
+    struct payment before;
+    struct attempt attempt;
+    bool has_attempt;
+    bool declined; // the snapshot tells of a decline that we have not recorded
+};
+
+static struct error *check_same(struct ctx *ctx, const struct payment *payment, const struct snapshot *snapshot)
+{
+    bool same_reference = !payment->provider_payment_id || !strcmp(payment->provider_payment_id, snapshot->reference);
+
+    if (same_reference && money_same_currency(payment->amount, snapshot->amount)
+        && payment->amount.minor == snapshot->amount.minor && (payment->mode == MODE_LIVE) == snapshot->livemode)
+        return NULL;
+    log_error(ctx, "payment.mismatch", "%s at %s is not what %s says: %lld %s", payment->id, payment->provider,
+        snapshot->reference, (long long)snapshot->amount.minor, snapshot->amount.currency);
+    return error_new(ctx, E_PROVIDER_ERROR, "What the provider says does not belong to this payment.");
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && !strcmp(a, b));
+}
+
+/* An intent keeps its last decline until the next try ends; only the charge or the reason tell whether it is news. */
+static bool is_new_decline(const struct payment *payment, const struct snapshot *snapshot)
+{
+    if (snapshot->state != PROVIDER_STATE_WAITING || snapshot->decline.kind == DECLINE_NONE)
+        return false;
+    if (snapshot->charge && !same_text(snapshot->charge, payment->provider_charge_id))
+        return true;
+    return !snapshot->charge && !same_text(snapshot->decline.code, payment->failure_code);
+}
+
+static bool is_confirming(const struct change *change)
+{
+    return change->has_attempt && change->attempt.operation == ATTEMPT_CHARGE && change->attempt.phase == PHASE_CONFIRMING;
+}
+
+static enum payment_status told_status(const struct change *change)
+{
+    enum payment_status now = change->payment->status;
+
+    switch (change->snapshot->state) {
+    case PROVIDER_STATE_WAITING:
+        if (change->declined)
+            return change->payment->confirmation == CONFIRMATION_AUTOMATIC ? PAYMENT_FAILED : PAYMENT_CREATED;
+        /* A confirmation of ours may still be on its way to the provider. */
+        return is_confirming(change) ? now : PAYMENT_CREATED;
+    case PROVIDER_STATE_ACTION: return PAYMENT_REQUIRES_ACTION;
+    case PROVIDER_STATE_PENDING: return PAYMENT_PROCESSING;
+    case PROVIDER_STATE_AUTHORIZED: return PAYMENT_AUTHORIZED;
+    case PROVIDER_STATE_SUCCEEDED: return PAYMENT_SUCCEEDED;
+    case PROVIDER_STATE_CANCELLED: return PAYMENT_CANCELLED;
+    }
+    return now;
+}
+
+/* A snapshot may be older than what we know: what has come to an end only moves on where money says so. */
+static bool is_news(enum payment_status from, enum payment_status to)
+{
+    switch (from) {
+    case PAYMENT_SUCCEEDED: return false;
+    case PAYMENT_FAILED:
+    case PAYMENT_CANCELLED: return to == PAYMENT_SUCCEEDED || to == PAYMENT_AUTHORIZED;
+    case PAYMENT_AUTHORIZED: return to == PAYMENT_SUCCEEDED || to == PAYMENT_CANCELLED;
+    case PAYMENT_CREATED:
+    case PAYMENT_REQUIRES_ACTION:
+    case PAYMENT_PROCESSING:
+    case PAYMENT_UNKNOWN: return to != from;
+    }
+    return false;
+}
+
+static void copy_method(struct payment *payment, const struct method_view *method)
+{
+    if (!method->id && !method->type)
+        return;
+    payment->method_id = method->id ? method->id : payment->method_id;
+    payment->method_type = method->type;
+    payment->method_brand = method->brand;
+    payment->method_last4 = method->last4;
+    payment->method_exp_month = method->exp_month;
+    payment->method_exp_year = method->exp_year;
+    payment->method_country = method->country;
+    payment->method_funding = method->funding;
+    payment->method_wallet = method->wallet;
+    payment->method_fingerprint = method->fingerprint;
+}
+
+static void copy_failure(struct change *change)
+{
+    struct payment *payment = change->payment;
+    const struct decline *decline = &change->snapshot->decline;
+
+    if (change->declined) {
+        payment->failure_class = decline_class_names[decline->kind];
+        payment->failure_code = decline->code;
+        payment->failure_message = decline->message;
+    } else if (payment->status == PAYMENT_SUCCEEDED || payment->status == PAYMENT_AUTHORIZED) {
+        payment->failure_class = payment->failure_code = payment->failure_message = NULL;
+    }
+}
+
+static void copy_words(struct ctx *ctx, struct change *change)
+{
+    const struct snapshot *snapshot = change->snapshot;
+    struct payment *payment = change->payment;
+
+    payment->provider_payment_id = snapshot->reference;
+    if (snapshot->charge)
+        payment->provider_charge_id = snapshot->charge;
+    if (!payment->client_secret.data && snapshot->client_secret)
+        payment->client_secret = seal(ctx, arena_printf(ctx->arena, "payments.client_secret:%s", payment->id),
+            bytes_of(snapshot->client_secret));
+    payment->next_action = snapshot->next_action;
+    payment->next_action_url = snapshot->next_action_url;
+    if (payment->status == PAYMENT_CANCELLED && !payment->cancel_reason)
+        payment->cancel_reason = snapshot->cancellation_reason;
+    payment->dispute_state = snapshot->dispute;
+    payment->checked_at = ctx->now;
+    copy_method(payment, &snapshot->method);
+    copy_failure(change);
+}
+
+static struct error *post_capture(struct ctx *ctx, struct change *change)
+{
+    struct payment *payment = change->payment;
+    int64_t before = payment->amount_captured.minor;
+    struct money taken = payment->amount;
+
+    if (change->snapshot->captured <= before)
+        return NULL;
+    taken.minor = change->snapshot->captured - before;
+    payment->amount_captured.minor = change->snapshot->captured;
+    return ledger_post(ctx, LEDGER_CAPTURE, payment->provider, payment->id,
+        arena_printf(ctx->arena, "%lld", (long long)before), taken);
+}
+
+/* Known ones first: what one of them gives up may be what a new one needs. */
+static struct error *adopt_refunds(struct ctx *ctx, struct change *change)
+{
+    const struct snapshot *snapshot = change->snapshot;
+
+    for (size_t i = 0; i < snapshot->refund_count; i++)
+        TRY(refund_adopt(ctx, change->payment, &snapshot->refunds[i], true));
+    for (size_t i = 0; i < snapshot->refund_count; i++)
+        TRY(refund_adopt(ctx, change->payment, &snapshot->refunds[i], false));
+    return NULL;
+}
+
+static enum attempt_status settled_as(const struct change *change)
+{
+    static const enum payment_status ends[] = {
+        [ATTEMPT_CHARGE] = PAYMENT_SUCCEEDED,
+        [ATTEMPT_CAPTURE] = PAYMENT_SUCCEEDED,
+        [ATTEMPT_CANCEL] = PAYMENT_CANCELLED,
+    };
+    enum attempt_operation operation = change->attempt.operation;
+    enum payment_status status = change->payment->status;
+
+    if (change->declined)
+        return ATTEMPT_DECLINED;
+    if (status == ends[operation] || (operation == ATTEMPT_CHARGE && status == PAYMENT_AUTHORIZED))
+        return ATTEMPT_SUCCEEDED;
+    return payment_is_over(status) ? ATTEMPT_SUPERSEDED : ATTEMPT_OPEN;
+}
+
+static struct error *settle_attempt(struct ctx *ctx, struct change *change)
+{
+    struct attempt *attempt = &change->attempt;
+
+    if (!change->has_attempt)
+        return NULL;
+    attempt->status = settled_as(change);
+    if (attempt->status == ATTEMPT_OPEN)
+        return NULL;
+    attempt->phase = PHASE_DONE;
+    if (change->declined) {
+        attempt->failure_class = change->payment->failure_class;
+        attempt->failure_code = change->payment->failure_code;
+    }
+    change->has_attempt = false;
+    return attempt_update(ctx, attempt);
+}
+
+/* What is still open is looked after; what failed is closed at the provider too, so that nobody can still pay it. */
+static struct error *settle_job(struct ctx *ctx, const struct change *change)
+{
+    const struct payment *payment = change->payment;
+
+    if (payment->status == PAYMENT_FAILED && change->snapshot->state != PROVIDER_STATE_CANCELLED)
+        return job_add(ctx, "payment.resolve", payment->id);
+    if (!change->has_attempt && (payment_is_over(payment->status) || payment->status == PAYMENT_AUTHORIZED))
+        return job_done(ctx, "payment.resolve", payment->id);
+    return NULL;
+}
+
+static struct error *settle_checkout(struct ctx *ctx, const struct payment *payment)
+{
+    if (!payment->checkout_id || (payment->status != PAYMENT_SUCCEEDED && payment->status != PAYMENT_AUTHORIZED))
+        return NULL;
+    return checkout_complete(ctx, payment->checkout_id);
+}
+
+static struct error *note(struct ctx *ctx, const struct payment *payment, const char *what)
+{
+    json_t *object;
+    json_t *details = json_in(ctx->arena,
+        json_pack("{ss, sI, ss, ss*, ss*}", "status", payment_status_names[payment->status], "amount",
+            (json_int_t)payment->amount.minor, "currency", payment->amount.currency, "reference", payment->provider_payment_id,
+            "failure", payment->failure_code));
+    const char *name = arena_printf(ctx->arena, "payment.%s", what);
+
+    TRY(audit_add(ctx, name, payment->id, details));
+    TRY(payment_json(ctx, payment, &object));
+    return event_add(ctx, name, payment->id, object);
+}
+
+static struct error *tell(struct ctx *ctx, const struct change *change)
+{
+    const struct payment *payment = change->payment, *before = &change->before;
+
+    if (payment->status != before->status)
+        TRY(note(ctx, payment,
+            change->declined && payment->status == PAYMENT_CREATED ? "attempt_failed" : payment_status_names[payment->status]));
+    else if (change->declined)
+        TRY(note(ctx, payment, "attempt_failed"));
+    if (payment->dispute_state != before->dispute_state)
+        TRY(note(ctx, payment, arena_printf(ctx->arena, "dispute_%s", dispute_standing_names[payment->dispute_state])));
+    return NULL;
+}
+
+static struct error *apply(struct ctx *ctx, const char *payment_id, const struct snapshot *snapshot, struct payment *out)
+{
+    struct change change = { .snapshot = snapshot, .payment = out };
+
+    TRY(payment_lock(ctx, payment_id, out));
+    TRY(check_same(ctx, out, snapshot));
+    TRY(attempt_open(ctx, out->id, &change.attempt, &change.has_attempt));
+    change.before = *out;
+    change.declined = is_new_decline(out, snapshot) && !payment_is_over(out->status);
+    enum payment_status told = told_status(&change);
+    if (is_news(out->status, told))
+        out->status = told;
+    copy_words(ctx, &change);
+    TRY(post_capture(ctx, &change));
+    TRY(adopt_refunds(ctx, &change));
+    TRY(payment_update(ctx, out));
+    TRY(settle_attempt(ctx, &change));
+    TRY(settle_checkout(ctx, out));
+    TRY(settle_job(ctx, &change));
+    return tell(ctx, &change);
+}
+
+struct error *apply_provider_state(struct ctx *ctx, const char *payment_id, const struct snapshot *snapshot,
+    struct payment *out)
+{
+    return IN_TX(ctx, apply(ctx, payment_id, snapshot, out));
+}

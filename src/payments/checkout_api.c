@@ -1,0 +1,177 @@
+#include "payments/checkout_api.h"
+
+#include "base/arena.h"
+#include "base/ctx.h"
+#include "base/check.h"
+#include "payments/checkout.h"
+#include "payments/checkout_store.h"
+#include "payments/payment.h"
+#include "web/reply.h"
+#include "web/request.h"
+
+#define PAGE 20
+
+static const struct field item_asked[] = {
+    FIELD(struct checkout_item, name, .max = 200),
+    FIELD(struct checkout_item, quantity, .optional = true, .min = 1, .max = 100000),
+    FIELD(struct checkout_item, amount, .min = 1, .summary = "Of the whole line"),
+    FIELD_END,
+};
+
+static const char *check_locale(struct ctx *ctx, const char *text)
+{
+    static const char *const locales[] = { "en", "de", "fr", "es", "it", "nl", "pt-BR", "pl", "ja", "ar", NULL };
+
+    (void)ctx;
+    return name_index(locales, text) < 0 ? "must be one of en, de, fr, es, it, nl, pt-BR, pl, ja, ar" : NULL;
+}
+
+const struct field checkout_asked[] = {
+    FIELD(struct checkout_request, amount, .optional = true, .min = 1, .summary = "Needed where there are no items"),
+    FIELD_LIST_OF(struct checkout_request, items, struct checkout_item, item_asked, .optional = true, .max = 100),
+    FIELD(struct checkout_request, description, .optional = true, .max = 1000),
+    FIELD(struct checkout_request, reference, .optional = true, .max = 200, .summary = "Your own id: an order, an invoice"),
+    FIELD(struct checkout_request, customer_id, .optional = true, .max = 255, .check = check_id),
+    FIELD(struct checkout_request, success_url, .optional = true, .max = 2000, .check = check_return_url,
+        .summary = "Where the payer goes on; {CHECKOUT_SESSION_ID} in it is replaced"),
+    FIELD(struct checkout_request, cancel_url, .optional = true, .max = 2000, .check = check_return_url),
+    FIELD(struct checkout_request, locale, .optional = true, .check = check_locale),
+    FIELD(struct checkout_request, capture, .optional = true, .summary = "false authorizes only. true by default"),
+    FIELD(struct checkout_request, metadata, .optional = true, .object = true),
+    FIELD(struct checkout_request, expires_in, .optional = true, .min = 60, .max = 2592000, .summary = "Seconds"),
+    FIELD_END,
+};
+
+struct checkout_view {
+    const char *id;
+    unsigned status;
+    const char *url;
+    struct money amount;
+    json_t *items;
+    const char *description, *reference, *customer_id, *success_url, *cancel_url, *locale;
+    bool capture;
+    json_t *metadata;
+    const char *payment_id;
+    bool livemode;
+    struct instant expires_at, created_at, updated_at;
+};
+
+const struct field checkout_shown[] = {
+    FIELD(struct checkout_view, id),
+    FIELD(struct checkout_view, status, .names = checkout_status_names),
+    FIELD(struct checkout_view, url, .summary = "Send the payer there"),
+    FIELD(struct checkout_view, amount),
+    FIELD(struct checkout_view, items),
+    FIELD(struct checkout_view, description),
+    FIELD(struct checkout_view, reference),
+    FIELD(struct checkout_view, customer_id),
+    FIELD(struct checkout_view, success_url),
+    FIELD(struct checkout_view, cancel_url),
+    FIELD(struct checkout_view, locale),
+    FIELD(struct checkout_view, capture),
+    FIELD(struct checkout_view, metadata, .object = true),
+    FIELD(struct checkout_view, payment_id, .summary = "Once the payer has begun"),
+    FIELD(struct checkout_view, livemode),
+    FIELD(struct checkout_view, expires_at),
+    FIELD(struct checkout_view, created_at),
+    FIELD(struct checkout_view, updated_at),
+    FIELD_END,
+};
+
+static struct checkout_view view(struct ctx *ctx, const struct checkout *session)
+{
+    return (struct checkout_view){
+        .id = session->id,
+        .status = session->status,
+        .url = checkout_address(ctx, session->id),
+        .amount = session->amount,
+        .items = session->items,
+        .description = session->description,
+        .reference = session->reference,
+        .customer_id = session->customer_id,
+        .success_url = session->success_url,
+        .cancel_url = session->cancel_url,
+        .locale = session->locale,
+        .capture = session->capture == CAPTURE_AUTOMATIC,
+        .metadata = session->metadata,
+        .payment_id = session->payment_id,
+        .livemode = session->mode == MODE_LIVE,
+        .expires_at = session->expires_at,
+        .created_at = session->created_at,
+        .updated_at = session->updated_at,
+    };
+}
+
+static struct error *show(struct request *r, int status, const struct checkout *session)
+{
+    struct checkout_view shown = view(r->ctx, session);
+
+    return reply_json(r, status, checkout_shown, &shown);
+}
+
+struct error *checkout_api_create(struct request *r)
+{
+    struct checkout_request request = { .capture = true };
+    struct checkout session;
+    struct error *error = NULL;
+
+    TRY(request_json(r, checkout_asked, &request));
+    check_metadata(r->ctx, request.metadata, &error);
+    TRY(error);
+    struct checkout_item *items = request.items.items;
+    for (size_t i = 0; i < request.items.count; i++)
+        items[i].quantity = items[i].quantity ? items[i].quantity : 1;
+    TRY(checkout_create(r->ctx, &request, &session));
+    reply_header(r, "Location", "/api/v1/checkout/sessions/%s", session.id);
+    return show(r, 201, &session);
+}
+
+/* A merchant who comes back from the page asks this; so the payment is looked at first. */
+struct error *checkout_api_get(struct request *r)
+{
+    struct checkout session;
+    struct payment payment;
+
+    TRY(checkout_get(r->ctx, request_path(r, "id"), &session));
+    if (session.status == CHECKOUT_OPEN && session.payment_id) {
+        TRY(payment_refresh(r->ctx, session.payment_id, 10, &payment));
+        TRY(checkout_get(r->ctx, session.id, &session));
+    }
+    return show(r, 200, &session);
+}
+
+struct error *checkout_api_expire(struct request *r)
+{
+    struct checkout session;
+
+    TRY(checkout_close(r->ctx, request_path(r, "id"), CHECKOUT_EXPIRED, &session));
+    return show(r, 200, &session);
+}
+
+struct page {
+    int64_t limit;
+    const char *cursor;
+};
+
+const struct field checkout_list_query[] = {
+    FIELD(struct page, limit, .optional = true, .min = 1, .max = 100),
+    FIELD(struct page, cursor, .optional = true, .max = 255, .check = check_id),
+    FIELD_END,
+};
+
+struct error *checkout_api_list(struct request *r)
+{
+    struct page page = { .limit = PAGE };
+    struct field_list sessions, views;
+    const char *cursor = NULL;
+
+    TRY(request_query_fields(r, checkout_list_query, &page));
+    TRY(checkout_list_rows(r->ctx, page.cursor, page.limit + 1, &sessions));
+    const struct checkout *list = sessions.items;
+    if ((int64_t)sessions.count > page.limit)
+        cursor = list[--sessions.count - 1].id;
+    views = (struct field_list){ arena_array(r->ctx->arena, sessions.count + 1, sizeof(struct checkout_view)), sessions.count };
+    for (size_t i = 0; i < sessions.count; i++)
+        ((struct checkout_view *)views.items)[i] = view(r->ctx, &list[i]);
+    return reply_list(r, checkout_shown, sizeof(struct checkout_view), &views, cursor);
+}

@@ -1,0 +1,273 @@
+#include "payments/payment_store.h"
+
+#include <string.h>
+
+#include "base/ctx.h"
+#include "db/db.h"
+#include "provider/provider.h"
+
+#define COLUMNS                                                                                                        \
+    "id, mode, status, amount, currency, amount_captured, amount_refunded, amount_refunding, refund_state, dispute_state,"      \
+    " capture, confirmation, customer_id, checkout_id, description, reference, metadata, return_url, provider,"       \
+    " provider_payment_id, provider_charge_id, method_id, method_type, method_brand, method_last4, method_exp_month," \
+    " method_exp_year, method_country, method_funding, method_wallet, method_fingerprint, failure_class, failure_code," \
+    " failure_message, next_action, next_action_url, client_secret, cancel_reason, created_by, checked_at, created_at,"  \
+    " updated_at"
+
+static const struct field columns[] = {
+    FIELD(struct payment, id),
+    FIELD(struct payment, mode, .names = mode_names),
+    FIELD(struct payment, status, .names = payment_status_names),
+    FIELD(struct payment, amount), // and currency, as of the other amounts
+    FIELD(struct payment, amount_captured),
+    FIELD(struct payment, amount_refunded),
+    FIELD(struct payment, amount_refunding),
+    FIELD(struct payment, refund_state, .names = refund_state_names),
+    FIELD(struct payment, dispute_state, .names = dispute_standing_names),
+    FIELD(struct payment, capture, .names = payment_capture_names),
+    FIELD(struct payment, confirmation, .names = payment_confirmation_names),
+    FIELD(struct payment, customer_id),
+    FIELD(struct payment, checkout_id),
+    FIELD(struct payment, description),
+    FIELD(struct payment, reference),
+    FIELD(struct payment, metadata),
+    FIELD(struct payment, return_url),
+    FIELD(struct payment, provider),
+    FIELD(struct payment, provider_payment_id),
+    FIELD(struct payment, provider_charge_id),
+    FIELD(struct payment, method_id),
+    FIELD(struct payment, method_type),
+    FIELD(struct payment, method_brand),
+    FIELD(struct payment, method_last4),
+    FIELD(struct payment, method_exp_month),
+    FIELD(struct payment, method_exp_year),
+    FIELD(struct payment, method_country),
+    FIELD(struct payment, method_funding),
+    FIELD(struct payment, method_wallet),
+    FIELD(struct payment, method_fingerprint),
+    FIELD(struct payment, failure_class),
+    FIELD(struct payment, failure_code),
+    FIELD(struct payment, failure_message),
+    FIELD(struct payment, next_action),
+    FIELD(struct payment, next_action_url),
+    FIELD(struct payment, client_secret),
+    FIELD(struct payment, cancel_reason),
+    FIELD(struct payment, created_by),
+    FIELD(struct payment, checked_at),
+    FIELD(struct payment, created_at),
+    FIELD(struct payment, updated_at),
+    FIELD_END,
+};
+
+/* Our ids and the providers' never look alike, so one parameter serves both; two index look-ups. */
+#define BY_ID                                                                                                          \
+    " WHERE id = (SELECT id FROM payments WHERE id = $1"                                                              \
+    "             UNION SELECT id FROM payments WHERE provider = $2 AND provider_payment_id = $1)"                     \
+    "   AND ($3::text IS NULL OR customer_id = $3)"
+
+static struct error *not_found(struct ctx *ctx, struct error *error)
+{
+    return error && error->code == E_NOT_FOUND ? error_new(ctx, E_NOT_FOUND, "There is no such payment.") : error;
+}
+
+/* Which provider a foreign id belongs to shows in its form; an id that is ours finds nothing there. */
+static struct error *find(struct ctx *ctx, const struct sql *sql, const char *id, struct payment *out)
+{
+    return not_found(ctx,
+        db_one(ctx, sql, PARAMS(P(id), P(provider_list()[0]->name), P(ctx->principal.customer_id)), columns, out));
+}
+
+struct error *payment_get(struct ctx *ctx, const char *id, struct payment *out)
+{
+    SQL(get, "SELECT " COLUMNS " FROM payments" BY_ID);
+
+    return find(ctx, &get, id, out);
+}
+
+struct error *payment_lock(struct ctx *ctx, const char *id, struct payment *out)
+{
+    SQL(lock, "SELECT " COLUMNS " FROM payments" BY_ID " FOR UPDATE");
+
+    return find(ctx, &lock, id, out);
+}
+
+struct error *payment_by_reference(struct ctx *ctx, const char *provider, const char *reference, struct payment *out,
+    bool *found)
+{
+    SQL(get, "SELECT " COLUMNS " FROM payments WHERE provider = $1 AND provider_payment_id = $2");
+
+    return db_maybe(ctx, &get, PARAMS(P(provider), P(reference)), columns, out, found);
+}
+
+struct error *payment_insert(struct ctx *ctx, const struct payment *payment)
+{
+    SQL(insert, "INSERT INTO payments (id, mode, status, amount, currency, capture, confirmation, customer_id, checkout_id,"
+                " description, reference, metadata, return_url, provider, method_id, created_by, created_at, updated_at)"
+                "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, coalesce($12::jsonb, '{}'), $13, $14, $15, $16, $17, $17)");
+
+    return db_exec(ctx, &insert,
+        PARAMS(P(payment->id), P(mode_names[payment->mode]), P(payment_status_names[payment->status]), P(payment->amount.minor),
+            P((const char *)payment->amount.currency), P(payment_capture_names[payment->capture]),
+            P(payment_confirmation_names[payment->confirmation]), P(payment->customer_id), P(payment->checkout_id),
+            P(payment->description), P(payment->reference), P(payment->metadata), P(payment->return_url), P(payment->provider),
+            P(payment->method_id), P(payment->created_by), P(payment->created_at)),
+        NULL);
+}
+
+struct error *payment_update(struct ctx *ctx, struct payment *payment)
+{
+    SQL(update, "UPDATE payments SET status = $2, amount_captured = $3, amount_refunded = $4, amount_refunding = $5,"
+                " dispute_state = $6, return_url = $7, provider_payment_id = $8, provider_charge_id = $9, method_id = $10,"
+                " method_type = $11, method_brand = $12, method_last4 = $13, method_exp_month = nullif($14::int, 0),"
+                " method_exp_year = nullif($15::int, 0), method_country = $16, method_funding = $17, method_wallet = $18,"
+                " method_fingerprint = $19, failure_class = $20, failure_code = $21, failure_message = $22, next_action = $23,"
+                " next_action_url = $24, client_secret = $25, cancel_reason = $26, checked_at = $27, updated_at = $28"
+                " WHERE id = $1");
+
+    payment->updated_at = ctx->now;
+    return db_exec(ctx, &update,
+        PARAMS(P(payment->id), P(payment_status_names[payment->status]), P(payment->amount_captured.minor),
+            P(payment->amount_refunded.minor), P(payment->amount_refunding.minor),
+            P(dispute_standing_names[payment->dispute_state]), P(payment->return_url), P(payment->provider_payment_id),
+            P(payment->provider_charge_id), P(payment->method_id), P(payment->method_type), P(payment->method_brand),
+            P(payment->method_last4), P(payment->method_exp_month), P(payment->method_exp_year), P(payment->method_country),
+            P(payment->method_funding), P(payment->method_wallet), P(payment->method_fingerprint), P(payment->failure_class),
+            P(payment->failure_code), P(payment->failure_message), P(payment->next_action), P(payment->next_action_url),
+            P(payment->client_secret), P(payment->cancel_reason), P(payment->checked_at), P(payment->updated_at)),
+        NULL);
+}
+
+struct error *payment_checked(struct ctx *ctx, const char *id)
+{
+    SQL(checked, "UPDATE payments SET checked_at = $2 WHERE id = $1");
+
+    return db_exec(ctx, &checked, PARAMS(P(id), P(ctx->now)), NULL);
+}
+
+/* Lists ------------------------------------------------------------------------------------------------------------ */
+
+/* The API's words cover several of ours, and "refunded" is a succeeded one of which all went back. */
+#define FILTER                                                                                                         \
+    " WHERE ($1::text IS NULL OR customer_id = $1)"                                                                    \
+    "   AND ($2::text IS NULL OR status = ANY (CASE $2 WHEN 'pending' THEN '{created}'"                               \
+    "        WHEN 'processing' THEN '{processing,unknown}' WHEN 'refunded' THEN '{succeeded}'"                         \
+    "        ELSE ARRAY[$2] END::text[]))"                                                                             \
+    "   AND ($2::text IS NULL OR $2 NOT IN ('succeeded', 'refunded') OR (refund_state = 'full') = ($2 = 'refunded'))"  \
+    "   AND ($3::text IS NULL OR reference = $3)"                                                                      \
+    "   AND ($4::text IS NULL OR currency = upper($4))"                                                                \
+    "   AND ($5::text IS NULL OR provider = $5)"                                                                       \
+    "   AND ($6::text IS NULL OR id = $6 OR provider_payment_id = $6)"                                                 \
+    "   AND ($7::text IS NULL OR checkout_id = $7)"                                                                    \
+    "   AND ($8::text IS NULL OR refund_state = $8)"                                                                   \
+    "   AND ($9::text IS NULL OR dispute_state = $9)"                                                                  \
+    "   AND ($10::timestamptz IS NULL OR created_at >= $10)"                                                           \
+    "   AND ($11::timestamptz IS NULL OR created_at < $11)"                                                            \
+    "   AND ($12::text IS NULL OR customer_id = $12)"
+
+#define FILTER_PARAMS                                                                                                  \
+    P(filter->customer_id), P(filter->status), P(filter->reference), P(filter->currency), P(filter->provider),         \
+        P(filter->payment_id), P(filter->checkout_session_id), P(filter->refund_state), P(filter->dispute_state),      \
+        P(filter->created_after), P(filter->created_before), P(ctx->principal.customer_id)
+
+struct error *payment_list(struct ctx *ctx, const struct payment_filter *filter, struct field_list *out)
+{
+    SQL(list, "SELECT " COLUMNS " FROM payments" FILTER
+              "   AND ($13::text IS NULL OR id < $13) ORDER BY id DESC LIMIT $14 OFFSET $15");
+
+    return db_list(ctx, &list, PARAMS(FILTER_PARAMS, P(filter->cursor), P(filter->limit), P(filter->offset)), columns,
+        sizeof(struct payment), out);
+}
+
+struct error *payment_count(struct ctx *ctx, const struct payment_filter *filter, int64_t *out)
+{
+    SQL(count, "SELECT count(*) AS count FROM payments" FILTER);
+    struct row {
+        int64_t count;
+    } row;
+    static const struct field count_columns[] = { FIELD(struct row, count), FIELD_END };
+
+    TRY(db_one(ctx, &count, PARAMS(FILTER_PARAMS), count_columns, &row));
+    *out = row.count;
+    return NULL;
+}
+
+/* Attempts --------------------------------------------------------------------------------------------------------- */
+
+const char *const attempt_operation_names[] = { "charge", "capture", "cancel", NULL };
+static const char *const attempt_status_names[] = { "open", "succeeded", "declined", "refused", "not_executed", "superseded",
+    NULL };
+static const char *const attempt_phase_names[] = { "creating", "waiting", "confirming", "done", NULL };
+
+static const struct field attempt_columns[] = {
+    FIELD(struct attempt, id),
+    FIELD(struct attempt, payment_id),
+    FIELD(struct attempt, operation, .names = attempt_operation_names),
+    FIELD(struct attempt, status, .names = attempt_status_names),
+    FIELD(struct attempt, phase, .names = attempt_phase_names),
+    FIELD(struct attempt, amount),
+    FIELD(struct attempt, method),
+    FIELD(struct attempt, confirms),
+    FIELD(struct attempt, off_session),
+    FIELD(struct attempt, api_version),
+    FIELD(struct attempt, provider_request_id),
+    FIELD(struct attempt, failure_class),
+    FIELD(struct attempt, failure_code),
+    FIELD(struct attempt, tries),
+    FIELD(struct attempt, created_by),
+    FIELD(struct attempt, created_at),
+    FIELD_END,
+};
+
+struct error *attempt_insert(struct ctx *ctx, const struct attempt *attempt)
+{
+    SQL(insert, "INSERT INTO attempts (id, payment_id, operation, status, phase, amount, method, confirms, off_session,"
+                " api_version, created_by, created_at, updated_at)"
+                "VALUES ($1, $2, $3, 'open', $4, $5, $6, $7, $8, $9, $10, $11, $11)");
+    struct error *error = db_exec(ctx, &insert,
+        PARAMS(P(attempt->id), P(attempt->payment_id), P(attempt_operation_names[attempt->operation]),
+            P(attempt_phase_names[attempt->phase]), P(attempt->amount), P(attempt->method), P(attempt->confirms),
+            P(attempt->off_session), P(attempt->api_version), P(attempt->created_by), P(attempt->created_at)),
+        NULL);
+
+    if (error && error->constraint && !strcmp(error->constraint, "attempts_one_open"))
+        return error_new(ctx, E_CONFLICT, "Another operation on this payment is under way.");
+    return error;
+}
+
+struct error *attempt_update(struct ctx *ctx, const struct attempt *attempt)
+{
+    SQL(update, "UPDATE attempts SET status = $2, phase = $3, method = $4, confirms = $5, off_session = $6,"
+                " provider_request_id = coalesce($7, provider_request_id), failure_class = $8, failure_code = $9, tries = $10,"
+                " updated_at = $11 WHERE id = $1");
+
+    return db_exec(ctx, &update,
+        PARAMS(P(attempt->id), P(attempt_status_names[attempt->status]), P(attempt_phase_names[attempt->phase]),
+            P(attempt->method), P(attempt->confirms), P(attempt->off_session), P(attempt->provider_request_id),
+            P(attempt->failure_class), P(attempt->failure_code), P(attempt->tries), P(ctx->now)),
+        NULL);
+}
+
+#define ATTEMPT_COLUMNS                                                                                                \
+    "id, payment_id, operation, status, phase, amount, method, confirms, off_session, api_version, provider_request_id," \
+    " failure_class, failure_code, tries, created_by, created_at"
+
+struct error *attempt_open(struct ctx *ctx, const char *payment_id, struct attempt *out, bool *found)
+{
+    SQL(open, "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE payment_id = $1 AND status = 'open'");
+
+    return db_maybe(ctx, &open, PARAMS(P(payment_id)), attempt_columns, out, found);
+}
+
+struct error *attempt_last(struct ctx *ctx, const char *payment_id, struct attempt *out, bool *found)
+{
+    SQL(last, "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE payment_id = $1 ORDER BY id DESC LIMIT 1");
+
+    return db_maybe(ctx, &last, PARAMS(P(payment_id)), attempt_columns, out, found);
+}
+
+struct error *attempt_list(struct ctx *ctx, const char *payment_id, struct field_list *out)
+{
+    SQL(list, "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE payment_id = $1 ORDER BY id");
+
+    return db_list(ctx, &list, PARAMS(P(payment_id)), attempt_columns, sizeof(struct attempt), out);
+}

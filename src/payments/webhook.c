@@ -1,0 +1,148 @@
+#include "payments/webhook.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/crypto.h"
+#include "base/ctx.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "db/db.h"
+#include "events/audit.h"
+#include "jobs/job.h"
+#include "payments/payment.h"
+#include "payments/payment_store.h"
+#include "payments/webhook_store.h"
+#include "provider/provider.h"
+
+#define MAX_TRIES 25
+
+/* Coming in --------------------------------------------------------------------------------------------------------- */
+
+static struct error *store(struct ctx *ctx, const struct webhook_event *event, bool *duplicate)
+{
+    bool inserted;
+
+    TRY(webhook_insert(ctx, event, &inserted));
+    *duplicate = !inserted;
+    return inserted ? job_add(ctx, "webhook.process", event->id) : NULL;
+}
+
+struct error *webhook_receive(struct ctx *ctx, const char *provider_name, struct bytes body,
+    const char *(*header)(void *from, const char *name), void *from, bool *duplicate)
+{
+    const struct provider *provider = provider_named(provider_name);
+    const char *id = id_new(ctx, "whe");
+    struct provider_event said;
+    struct error *error;
+
+    assert(provider);
+    error = provider->verify(ctx, body, header, from, &said);
+    if (error && error->code == E_INVALID_SIGNATURE)
+        log_warn(ctx, "webhook.invalid_signature", "%s, from %s: %s", provider_name, ctx->address ? ctx->address : "?",
+            error->cause ? error->cause : error->detail);
+    TRY(error);
+    ctx->principal = (struct principal){ .kind = PRINCIPAL_PROVIDER, .id = provider->name };
+    struct webhook_event event = {
+        .id = id,
+        .provider = provider->name,
+        .provider_event_id = said.id,
+        .type = said.type,
+        .api_version = said.api_version,
+        .object_id = said.object_id,
+        .payment_reference = said.payment_reference,
+        .payload = seal(ctx, arena_printf(ctx->arena, "webhook_events.payload:%s", id), body),
+        .event_created_at = said.created_at,
+        .received_at = ctx->now,
+    };
+    return IN_TX(ctx, store(ctx, &event, duplicate));
+}
+
+/* Looking ----------------------------------------------------------------------------------------------------------- */
+
+struct error *webhook_list(struct ctx *ctx, const struct webhook_filter *filter, struct field_list *out)
+{
+    return webhook_rows(ctx, filter, out);
+}
+
+struct error *webhook_get(struct ctx *ctx, const char *id, struct webhook_event *out)
+{
+    return webhook_row(ctx, id, out);
+}
+
+static struct error *put_back(struct ctx *ctx, const char *id, struct webhook_event *out)
+{
+    TRY(webhook_row(ctx, id, out));
+    if (out->status != WEBHOOK_STORED)
+        TRY(webhook_set_status(ctx, out->id, WEBHOOK_STORED, NULL));
+    out->status = WEBHOOK_STORED;
+    TRY(audit_add(ctx, "webhook.replayed", out->id, NULL));
+    return job_add(ctx, "webhook.process", out->id);
+}
+
+struct error *webhook_replay(struct ctx *ctx, const char *id, struct webhook_event *out)
+{
+    return IN_TX(ctx, put_back(ctx, id, out));
+}
+
+/* Being worked ------------------------------------------------------------------------------------------------------ */
+
+/* Which payment of ours a provider's payment is: by its reference, or by our id in it when the event is faster than the answer
+ * that brings us the reference. */
+static struct error *whose(struct ctx *ctx, const struct webhook_event *event, const struct snapshot *snapshot, const char **id)
+{
+    struct payment payment;
+    bool found;
+
+    *id = NULL;
+    TRY(payment_by_reference(ctx, event->provider, event->payment_reference, &payment, &found));
+    if (found)
+        *id = payment.id;
+    if (found || !snapshot->payment_id || !id_is(snapshot->payment_id, "pay"))
+        return NULL;
+    struct error *error = payment_get(ctx, snapshot->payment_id, &payment);
+    if (error && error->code == E_NOT_FOUND)
+        return NULL;
+    TRY(error);
+    if (!strcmp(payment.provider, event->provider))
+        *id = payment.id;
+    return NULL;
+}
+
+static struct error *process(struct ctx *ctx, const struct webhook_event *event)
+{
+    const struct provider *provider = provider_named(event->provider);
+    struct payment payment;
+    struct snapshot snapshot;
+    struct error *error;
+    const char *id;
+
+    if (!provider || !event->payment_reference)
+        return webhook_set_status(ctx, event->id, WEBHOOK_IGNORED, NULL);
+    error = provider->fetch(ctx, event->payment_reference, &snapshot);
+    if (error && error->code == E_NOT_FOUND)
+        return webhook_set_status(ctx, event->id, WEBHOOK_IGNORED, "unknown_object");
+    TRY(error);
+    TRY(whose(ctx, event, &snapshot, &id));
+    if (!id)
+        return webhook_set_status(ctx, event->id, WEBHOOK_IGNORED, "not_ours");
+    TRY(apply_provider_state(ctx, id, &snapshot, &payment));
+    return webhook_set_status(ctx, event->id, WEBHOOK_PROCESSED, NULL);
+}
+
+struct error *webhook_task(struct ctx *ctx, const struct job *job)
+{
+    struct webhook_event event;
+    struct error *error;
+
+    TRY(webhook_row(ctx, job->subject, &event));
+    if (event.status != WEBHOOK_STORED)
+        return NULL;
+    error = process(ctx, &event);
+    if (error && (job->attempts >= MAX_TRIES || error_status(error->code) < 500)) {
+        log_error(ctx, "webhook.failed", "%s %s: %s", event.id, event.type, error->cause ? error->cause : error->detail);
+        return webhook_set_status(ctx, event.id, WEBHOOK_FAILED, error_name(error->code));
+    }
+    return error;
+}

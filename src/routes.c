@@ -1,0 +1,128 @@
+#include "access/api_key.h"
+#include "customers/customer_api.h"
+#include "pages/checkout.h"
+#include "pages/service.h"
+#include "payments/checkout_api.h"
+#include "payments/payment_api.h"
+#include "payments/payment_view.h"
+#include "payments/refund_api.h"
+#include "payments/refund_view.h"
+#include "payments/webhook_api.h"
+#include "web/request.h"
+#include "web/router.h"
+
+/* clang-format off */
+const struct route routes[] = {
+    /* Payments */
+    { "POST", "/api/v1/payments", payment_api_create, ACCESS_API_KEY, .scope = "payments:write", .idempotent = true,
+        .asked = payment_asked, .shown = payment_shown, .success = 201, .success_also = 202, .tag = "Payments",
+        .summary = "Charge, or prepare a charge" },
+    { "GET", "/api/v1/payments", payment_api_list, ACCESS_API_KEY, .scope = "payments:read",
+        .query = payment_list_query, .shown = payment_shown, .shown_list = true, .tag = "Payments",
+        .summary = "List payments, newest first" },
+    { "GET", "/api/v1/payments/history", payment_api_history, ACCESS_API_KEY, .scope = "payments:read",
+        .query = payment_history_query, .shown = payment_history_shown, .tag = "Payments",
+        .summary = "List payments by offset, with their number" },
+    { "GET", "/api/v1/payments/{id}", payment_api_get, ACCESS_API_KEY, .scope = "payments:read",
+        .shown = payment_shown, .success_also = 202, .tag = "Payments",
+        .summary = "One payment, as it is now" },
+    { "POST", "/api/v1/payments/{id}/confirm", payment_api_confirm, ACCESS_API_KEY, .scope = "payments:write", .idempotent = true,
+        .asked = payment_confirm_asked, .shown = payment_shown, .success_also = 202, .tag = "Payments",
+        .summary = "Charge a waiting payment" },
+    { "POST", "/api/v1/payments/{id}/capture", payment_api_capture, ACCESS_API_KEY, .scope = "payments:write", .idempotent = true,
+        .asked = payment_capture_asked, .shown = payment_shown, .success_also = 202, .tag = "Payments",
+        .summary = "Take what was authorized, or a part of it" },
+    { "POST", "/api/v1/payments/{id}/cancel", payment_api_cancel, ACCESS_API_KEY, .scope = "payments:write", .idempotent = true,
+        .asked = payment_cancel_asked, .shown = payment_shown, .success_also = 202, .tag = "Payments",
+        .summary = "Give up a payment of which nothing was taken" },
+
+    /* Refunds */
+    { "POST", "/api/v1/payments/{id}/refund", refund_api_create, ACCESS_API_KEY, .scope = "refunds:write", .idempotent = true,
+        .asked = refund_asked, .shown = refund_shown, .success = 201, .success_also = 202, .tag = "Refunds",
+        .summary = "Give money back to whoever paid" },
+    { "GET", "/api/v1/payments/{id}/refunds", refund_api_list, ACCESS_API_KEY, .scope = "payments:read",
+        .shown = refund_shown, .shown_list = true, .tag = "Refunds",
+        .summary = "All refunds of a payment, newest first" },
+    { "GET", "/api/v1/refunds/{id}", refund_api_get, ACCESS_API_KEY, .scope = "payments:read",
+        .shown = refund_shown, .tag = "Refunds",
+        .summary = "One refund" },
+
+    /* Customers */
+    { "POST", "/api/v1/customers", customer_api_create, ACCESS_API_KEY, .scope = "customers:write", .idempotent = true,
+        .asked = customer_asked, .shown = customer_shown, .success = 201, .tag = "Customers",
+        .summary = "Make a customer, or find the one with this reference" },
+    { "GET", "/api/v1/customers", customer_api_list, ACCESS_API_KEY, .scope = "customers:read",
+        .query = customer_list_query, .shown = customer_shown, .shown_list = true, .tag = "Customers",
+        .summary = "List customers, newest first" },
+    { "GET", "/api/v1/customers/{id}", customer_api_get, ACCESS_API_KEY, .scope = "customers:read",
+        .shown = customer_shown, .tag = "Customers",
+        .summary = "One customer" },
+
+    /* Checkout */
+    { "POST", "/api/v1/checkout/sessions", checkout_api_create, ACCESS_API_KEY, .scope = "checkout:write", .idempotent = true,
+        .asked = checkout_asked, .shown = checkout_shown, .success = 201, .tag = "Checkout",
+        .summary = "Make a page where something is paid" },
+    { "GET", "/api/v1/checkout/sessions", checkout_api_list, ACCESS_API_KEY, .scope = "checkout:read",
+        .query = checkout_list_query, .shown = checkout_shown, .shown_list = true, .tag = "Checkout",
+        .summary = "List checkout sessions, newest first" },
+    { "GET", "/api/v1/checkout/sessions/{id}", checkout_api_get, ACCESS_API_KEY, .scope = "checkout:read",
+        .shown = checkout_shown, .tag = "Checkout",
+        .summary = "One checkout session" },
+    { "POST", "/api/v1/checkout/sessions/{id}/expire", checkout_api_expire, ACCESS_API_KEY, .scope = "checkout:write",
+        .shown = checkout_shown, .tag = "Checkout",
+        .summary = "End an open checkout session now" },
+
+    /* What the providers tell us */
+    { "POST", "/api/v1/webhooks/stripe", webhook_api_stripe, ACCESS_WEBHOOK, .max_body = REQUEST_MAX_WEBHOOK,
+        .shown = webhook_received_shown, .tag = "Webhooks",
+        .summary = "Stripe's events" },
+    { "POST", "/api/v1/payments/webhooks/stripe", webhook_api_stripe, ACCESS_WEBHOOK, .max_body = REQUEST_MAX_WEBHOOK,
+        .shown = webhook_received_shown, .tag = "Webhooks",
+        .summary = "Stripe's events, at another address" },
+    { "POST", "/webhooks/stripe", webhook_api_stripe, ACCESS_WEBHOOK, .max_body = REQUEST_MAX_WEBHOOK,
+        .shown = webhook_received_shown, .summary = "Stripe's events, at another address" },
+    { "POST", "/api/webhooks/stripe", webhook_api_stripe_plain, ACCESS_WEBHOOK, .max_body = REQUEST_MAX_WEBHOOK,
+        .shown = webhook_received_shown, .summary = "Stripe's events, at another address" },
+    { "GET", "/api/v1/webhooks/events", webhook_api_list, ACCESS_API_KEY, .scope = "webhooks:read",
+        .query = webhook_list_query, .shown = webhook_shown, .shown_list = true, .tag = "Webhooks",
+        .summary = "List stored events, newest first" },
+    { "GET", "/api/v1/webhooks/events/{id}", webhook_api_get, ACCESS_API_KEY, .scope = "webhooks:read",
+        .shown = webhook_shown, .tag = "Webhooks",
+        .summary = "One stored event" },
+    { "POST", "/api/v1/webhooks/replay", webhook_api_replay, ACCESS_API_KEY, .scope = "webhooks:write",
+        .asked = webhook_replay_asked, .shown = webhook_shown, .success = 202, .tag = "Webhooks",
+        .summary = "Process a stored event again" },
+
+    /* The payer's pages */
+    { "GET", "/checkout/{session}/{key}", checkout_page_show, ACCESS_CHECKOUT, .answer = ANSWER_PAGE, .checkout = true,
+        .summary = "Pay, or see how it stands" },
+    { "POST", "/checkout/{session}/{key}/pay", checkout_page_pay, ACCESS_CHECKOUT,
+        .asked = checkout_page_pay_asked, .shown = checkout_page_pay_shown,
+        .summary = "The payer pressed the button" },
+    { "GET", "/checkout/{session}/{key}/state", checkout_page_state, ACCESS_CHECKOUT, .shown = checkout_page_state_shown,
+        .summary = "How it stands, for the page's script" },
+    { "GET", "/checkout/{session}/{key}/return", checkout_page_return, ACCESS_CHECKOUT, .answer = ANSWER_PAGE, .checkout = true,
+        .summary = "Back from the bank" },
+    { "GET", "/checkout/{session}/{key}/authenticate", checkout_page_authenticate, ACCESS_CHECKOUT, .answer = ANSWER_PAGE,
+        .checkout = true, .summary = "Off to the bank" },
+    { "GET", "/checkout/{session}/{key}/receipt", checkout_page_receipt, ACCESS_CHECKOUT, .answer = ANSWER_PAGE, .checkout = true,
+        .summary = "The receipt" },
+    { "POST", "/checkout/{session}/{key}/cancel", checkout_page_cancel, ACCESS_CHECKOUT, .answer = ANSWER_PAGE, .checkout = true,
+        .summary = "The payer gives up" },
+
+    /* The program itself */
+    { "GET", "/api/v1/openapi.json", service_openapi, ACCESS_PUBLIC, .unlimited = true,
+        .summary = "This API's description" },
+    { "POST", "/api/v1/test/clock", service_clock, ACCESS_API_KEY, .scope = "clock:write",
+        .asked = service_clock_asked, .shown = service_clock_shown, .tag = "Test mode",
+        .summary = "Move time, in test mode" },
+    { "GET", "/docs/errors", service_errors, ACCESS_PUBLIC, .answer = ANSWER_PAGE,
+        .summary = "What every error code means" },
+    { "GET", "/healthz", service_health, ACCESS_PUBLIC, .unlimited = true, .shown = service_shown,
+        .summary = "Whether this process answers" },
+    { "GET", "/readyz", service_ready, ACCESS_PUBLIC, .unlimited = true, .shown = service_shown,
+        .summary = "Whether it can do its work" },
+};
+/* clang-format on */
+
+const size_t route_count = sizeof routes / sizeof *routes;

@@ -1,0 +1,40 @@
+#include "access/retention.h"
+#include "events/audit.h"
+#include "jobs/job.h"
+#include "payments/checkout.h"
+#include "payments/payment.h"
+#include "payments/refund.h"
+#include "payments/webhook.h"
+
+static struct error *seal_audit(struct ctx *ctx, const struct job *job)
+{
+    int64_t sealed;
+
+    (void)job;
+    return audit_seal(ctx, &sealed);
+}
+
+static struct error *forget_expired(struct ctx *ctx, const struct job *job)
+{
+    (void)job;
+    return retention_run(ctx);
+}
+
+/* clang-format off */
+const struct task tasks[] = {
+    { "payment.resolve", payment_resolve_task, .lease = 120,
+        .summary = "Asks the provider how a payment stands, and does what is left to do" },
+    { "refund.resolve", refund_resolve_task, .lease = 120,
+        .summary = "Asks the provider whether a refund happened, and sends it again if not" },
+    { "webhook.process", webhook_task, .lease = 120,
+        .summary = "Reads the object of a stored event from the provider and applies it" },
+    { "checkout.expire", checkout_expire_task, .lease = 120,
+        .summary = "Ends a checkout session whose time has run out" },
+    { "audit.seal", seal_audit, .every = 5,
+        .summary = "Links new rows of the audit log into its chain" },
+    { "retention", forget_expired, .every = 600,
+        .summary = "Forgets expired idempotency keys and old counters" },
+};
+/* clang-format on */
+
+const size_t task_count = sizeof tasks / sizeof *tasks;
