@@ -26,7 +26,7 @@
 
 #define STACK_SIZE (1024 * 1024) // address space; libpq's and libcurl's deepest paths use a tenth of it
 #define SOCKET_TIMEOUT_MS 5000
-#define BODY_DEADLINE_MS 15000
+#define BODY_MS 15000
 #define MAX_PARAMETERS 256
 #define MAX_PARAMETER_BYTES (64 * 1024)
 
@@ -230,9 +230,8 @@ static struct error *too_large(struct request *r, FCGX_Request *connection, size
     return error_new(r->ctx, E_TOO_LARGE, "the body may have %zu bytes at most", limit);
 }
 
-static struct error *read_body(struct request *r, FCGX_Request *connection, size_t limit)
+static struct error *read_body(struct request *r, FCGX_Request *connection, size_t limit, int64_t deadline)
 {
-    int64_t deadline = monotonic_ms() + BODY_DEADLINE_MS;
     struct buf body = { .arena = r->ctx->arena };
     struct length length;
     char piece[4096];
@@ -265,7 +264,8 @@ static void answer(const struct fcgi_server *server, void *thread, struct reques
     read_parameters(r, connection->envp);
     if (!r->refused && server->max_body)
         limit = server->max_body(thread, r);
-    struct error *unread = read_body(r, connection, limit);
+    int64_t deadline = monotonic_ms() + (server->body_ms ? server->body_ms : BODY_MS);
+    struct error *unread = read_body(r, connection, limit, deadline);
     if (unread && !r->refused)
         r->refused = unread;
 

@@ -27,6 +27,7 @@ struct fcgi_server {
     /* handle() also gets what cannot be accepted (repeated headers, a body too large or cut off), with r->refused saying why,
      * and answers it. Otherwise it is answered by reply_error() without asking anyone. */
     bool handle_refused;
+    int body_ms; // how long a body may take to arrive, 15 s when 0
 };
 
 /* Sets libfcgi up and ignores SIGPIPE. Once in a process, before its first thread. */

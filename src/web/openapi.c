@@ -299,7 +299,8 @@ static json_t *answers(struct ctx *ctx, const struct route *route)
         { 500, true }, { 503, true } };
     json_t *all = json_object();
 
-    add_answer(all, ctx, route->success ? route->success : 200, good_answer(route, route->summary));
+    add_answer(all, ctx, route->success ? route->success : 200,
+        good_answer(route, route->summary ? route->summary : "Done"));
     if (route->success_also)
         add_answer(all, ctx, route->success_also,
             good_answer(route, "Accepted; the outcome is not known yet. Ask again, or wait for the event"));
