@@ -173,8 +173,8 @@ static void set_instant(const struct reading *r, const char *text)
 {
     struct instant instant;
 
-    // 1970-01-01T00:00:00Z stands for "never" inside and is not a time that anybody means
-    if (instant_parse(text, &instant) && instant_is_set(instant))
+    // the first second of 1970 would be written as "never" and is not a time that anybody means
+    if (instant_parse(text, &instant) && instant_to_unix(instant) != 0)
         *(struct instant *)r->out = instant;
     else
         wrong(r, "must be a time like 2026-11-21T07:29:57Z");
