@@ -9,19 +9,23 @@ if [ ! -e .git ]; then
     exit 0
 fi
 
-# Prints a make variable with one file a line; files are arguments.
+# Prints a make variable with one file a line; the files come on stdin.
 list() {
-    local name=$1 file
-    shift
-    printf '%s =' "$name"
-    for file in "$@"; do
+    local file
+    printf '%s =' "$1"
+    while read -r file; do
         printf ' \\\n\t%s' "$file"
     done
     printf '\n\n'
 }
 
+# One line for each argument, none without.
+lines() {
+    [ $# -eq 0 ] || printf '%s\n' "$@"
+}
+
 tracked() {
-    git ls-files -- "$@" | LC_ALL=C sort
+    git -c safe.directory='*' ls-files -- "$@" | LC_ALL=C sort
 }
 
 # Turns tests/unit/base/money_test.c into unit_base_money_test and so on, as automake spells it.
@@ -43,25 +47,25 @@ tests() {
     for program in "${all[@]}"; do
         [ -e "$program" ] && grep -qE '^int main\(' "$program" && programs+=("${program%.c}")
     done
-    list test_programs "${programs[@]}"
-    list test_library_files $(tracked 'tests/lib/*.c' 'tests/lib/*.h')
+    lines "${programs[@]}" | list test_programs
+    tracked 'tests/lib/*.c' 'tests/lib/*.h' | list test_library_files
     for program in "${programs[@]}"; do
         helpers=()
         for helper in "${all[@]}"; do
             [ "${helper%/*}" = "${program%/*}" ] && ! grep -qE '^int main\(' "$helper" && helpers+=("$helper")
         done
-        list "$(canonical "$program")_SOURCES" "$program.c" "${helpers[@]}"
-        printf '%s_LDADD = $(test_libs)\n\n' "$(canonical "$program")"
+        lines "$program.c" "${helpers[@]}" | list "$(canonical "$program")_SOURCES"
+        printf '%s_LDADD = %s\n\n' "$(canonical "$program")" "\$(test_libs)"
     done
 }
 
 fuzzers() {
     local all driver
     mapfile -t all < <(tracked 'tests/fuzz/*.c')
-    list fuzz_programs "${all[@]%.c}"
+    lines "${all[@]%.c}" | list fuzz_programs
     for driver in "${all[@]}"; do
-        list "$(canonical "${driver%.c}")_SOURCES" "$driver"
-        printf '%s_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer\n\n' "$(canonical "${driver%.c}")"
+        lines "$driver" | list "$(canonical "${driver%.c}")_SOURCES"
+        printf '%s_LDFLAGS = %s -fsanitize=fuzzer\n\n' "$(canonical "${driver%.c}")" "\$(AM_LDFLAGS)"
     done
 }
 
@@ -69,13 +73,13 @@ make_lists() {
     echo "# Written by tests/sources.sh from the files that git tracks."
     echo
     printf 'newest_migration = %d\n\n' "$(newest_migration)"
-    list library_files $(tracked 'src/*.c' 'src/*.h' 'src/*.def' | grep -vE '^src/(main\.c|cli/|sandbox/)')
-    list server_files $(tracked src/main.c)
-    list command_files $(tracked 'src/cli/*.c' 'src/cli/*.h')
-    list sandbox_files $(tracked 'src/sandbox/*.c' 'src/sandbox/*.h')
-    list data_files $(tracked templates static locales 'sql/*.sql')
-    list sandbox_data_files $(tracked 'src/sandbox' | grep -vE '\.[ch]$')
-    list test_files $(tracked tests | grep -vE '^tests/(lib|unit|domain|fuzz)/.*\.[ch]$')
+    tracked 'src/*.c' 'src/*.h' 'src/*.def' | grep -vE '^src/(main\.c|cli/|sandbox/)' | list library_files
+    tracked src/main.c | list server_files
+    tracked 'src/cli/*.c' 'src/cli/*.h' | list command_files
+    tracked 'src/sandbox/*.c' 'src/sandbox/*.h' | list sandbox_files
+    tracked templates static locales 'sql/*.sql' | list data_files
+    tracked 'src/sandbox' | grep -vE '\.[ch]$' | list sandbox_data_files
+    tracked tests | grep -vE '^tests/(lib|unit|domain|fuzz)/.*\.[ch]$' | list test_files
     tests
     fuzzers
 }

@@ -44,7 +44,7 @@ ServerTokens Prod
 TraceEnable Off
 HttpProtocolOptions Strict
 DocumentRoot ${dir}
-TypesConfig /etc/mime.types
+TypesConfig /dev/null
 <Directory />
     Require all denied
     AllowOverride None
