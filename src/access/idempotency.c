@@ -84,7 +84,7 @@ struct error *idempotency_find(struct ctx *ctx, struct stored_answer *answer)
 struct error *idempotency_take(struct ctx *ctx, const char *resource)
 {
     SQL(take, "INSERT INTO idempotency_keys AS k (key, fingerprint, caller, operation, resource, held_until, created_at, expires_at)"
-              "VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6), $7, $7 + make_interval(secs => $8))"
+              "VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6), $7::timestamptz, $7::timestamptz + make_interval(secs => $8))"
               "ON CONFLICT (key) DO UPDATE"
               "   SET fingerprint = excluded.fingerprint, resource = excluded.resource, held_until = excluded.held_until,"
               "       status = NULL, content_type = NULL, answer = NULL, created_at = excluded.created_at,"

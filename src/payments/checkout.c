@@ -1,10 +1,12 @@
 #include "payments/checkout.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "access/idempotency.h"
 #include "access/rate_limit.h"
 #include "base/arena.h"
+#include "base/config.h"
 #include "base/crypto.h"
 #include "base/ctx.h"
 #include "base/id.h"
@@ -196,6 +198,20 @@ static struct error *count_try(struct ctx *ctx, const char *id)
     return error;
 }
 
+/* A second tab comes while the first one's payment is being made at the provider: a moment later both find the same one. */
+static struct error *open_door(struct ctx *ctx, const char *payment_id, struct payment *out)
+{
+    const struct timespec pause = { .tv_nsec = 50 * 1000000 };
+    int64_t until = monotonic_ms() + ctx->config->provider_deadline_ms;
+
+    for (;;) {
+        struct error *error = payment_open_door(ctx, payment_id, out);
+        if (!error || error->code != E_CONFLICT || !error->retry_after || monotonic_ms() >= until)
+            return error;
+        nanosleep(&pause, NULL);
+    }
+}
+
 struct error *checkout_pay(struct ctx *ctx, const char *id, const char *key, struct checkout_door *out, const char **client_secret)
 {
     struct error *error = NULL;
@@ -213,7 +229,7 @@ struct error *checkout_pay(struct ctx *ctx, const char *id, const char *key, str
         TRY(checkout_row(ctx, id, out->session));
     }
     if (!out->session || out->session->payment_id)
-        TRY(payment_open_door(ctx, out->session ? out->session->payment_id : out->payment->id, out->payment));
+        TRY(open_door(ctx, out->session ? out->session->payment_id : out->payment->id, out->payment));
     return payment_client_secret(ctx, out->payment, client_secret);
 }
 

@@ -548,8 +548,11 @@ static struct error *intend_door(struct ctx *ctx, const char *id, struct payment
     TRY(check_waiting(ctx, payment));
     TRY(attempt_open(ctx, payment->id, attempt, &found));
     *made = !found;
-    if (found && attempt->phase == PHASE_CREATING)
-        return error_new(ctx, E_CONFLICT, "This payment is being prepared; please wait a moment.");
+    if (found && attempt->phase == PHASE_CREATING) {
+        struct error *error = error_new(ctx, E_CONFLICT, "This payment is being prepared; please wait a moment.");
+        error->retry_after = 1;
+        return error;
+    }
     if (found)
         return NULL;
     forget_failure(payment);

@@ -103,7 +103,8 @@ MUST_CHECK struct error *payment_refresh(struct ctx *ctx, const char *id, int ma
 MUST_CHECK struct error *payment_client_secret(struct ctx *ctx, const struct payment *payment, const char **out);
 
 /* For the payer's browser: sees to it that a waiting payment has an open attempt, forgetting the last failure, so that the page can
- * confirm it. E_CONFLICT when the outcome of another try is not known, E_INVALID_STATUS when it is over. */
+ * confirm it. E_CONFLICT when the outcome of another try is not known, with Retry-After while another request prepares it;
+ * E_INVALID_STATUS when it is over. */
 MUST_CHECK struct error *payment_open_door(struct ctx *ctx, const char *id, struct payment *out);
 
 /* Goes on with what an attempt began, wherever it stopped: asks first, then does what is left. For the resolver and for a
