@@ -147,6 +147,14 @@ static void split_target(struct request *r)
     r->query = target[length] == '?' ? target + length + 1 : "";
 }
 
+static bool is_method(const char *text)
+{
+    size_t length = text ? strlen(text) : 0;
+
+    return length > 0 && length <= 20
+        && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_") == length;
+}
+
 static void read_parameters(struct request *r, char *const *parameters)
 {
     copy_parameters(r, parameters);
@@ -155,10 +163,10 @@ static void read_parameters(struct request *r, char *const *parameters)
     r->content_type = request_variable(r, "CONTENT_TYPE");
     if (r->content_type && !*r->content_type)
         r->content_type = NULL;
-    if (!r->method) {
+    if (!is_method(r->method)) {
         r->method = "GET";
         if (!r->refused)
-            r->refused = malformed(r, "the web server did not pass the method on");
+            r->refused = malformed(r, "there is no such method");
     }
 }
 

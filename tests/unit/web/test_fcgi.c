@@ -306,10 +306,15 @@ END_TEST
 START_TEST(test_what_the_web_server_must_pass_on)
 {
     const char *no_method[] = { "REQUEST_URI=/a", NULL }, *no_address[] = { "REQUEST_METHOD=GET", NULL };
+    const char *odd_method[] = { "REQUEST_URI=/a", "REQUEST_METHOD=G\xff T", NULL };
 
     start(1, 0);
     int fd = client_open(path);
     client_begin(fd, no_method);
+    client_body(fd, "", 0);
+    is_problem(client_read(fd), 400, "method");
+    fd = client_open(path);
+    client_begin(fd, odd_method);
     client_body(fd, "", 0);
     is_problem(client_read(fd), 400, "method");
     fd = client_open(path);
