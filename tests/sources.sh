@@ -59,6 +59,16 @@ tests() {
     done
 }
 
+# Programs that a test in another language runs.
+drivers() {
+    local all driver
+    mapfile -t all < <(tracked 'tests/contract/*.c')
+    lines "${all[@]%.c}" | list driver_programs
+    for driver in "${all[@]}"; do
+        lines "$driver" | list "$(canonical "${driver%.c}")_SOURCES"
+    done
+}
+
 fuzzers() {
     local all driver
     mapfile -t all < <(tracked 'tests/fuzz/*.c')
@@ -79,8 +89,9 @@ make_lists() {
     tracked 'src/sandbox/*.c' 'src/sandbox/*.h' | list sandbox_files
     tracked templates static locales 'sql/*.sql' | list data_files
     tracked 'src/sandbox' | grep -vE '\.[ch]$' | list sandbox_data_files
-    tracked tests | grep -vE '^tests/(lib|unit|domain|fuzz)/.*\.[ch]$' | list test_files
+    tracked tests | grep -vE '^tests/(lib|unit|domain|contract|fuzz)/.*\.[ch]$' | list test_files
     tests
+    drivers
     fuzzers
 }
 

@@ -1,0 +1,299 @@
+/* Calls every function of the Stripe adapter in many shapes, for stripe_requests.test.js, which is the Stripe it talks to:
+ *
+ *     STRIPE_API_URL=http://127.0.0.1:… STRIPE_API_VERSION=… drive_stripe
+ *
+ * Prints a JSON line for each call: its name and what came of it. */
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/config.h"
+#include "base/crypto.h"
+#include "base/ctx.h"
+#include "base/field.h"
+#include "base/log.h"
+#include "http/client.h"
+#include "provider/provider.h"
+
+static struct config config;
+static struct ctx ctx;
+static const struct provider *stripe;
+
+static const char *const outcome_names[] = { "done", "declined", "refused", "not_executed", "unknown" };
+
+static void print(json_t *line)
+{
+    char *text = json_dumps(line, JSON_COMPACT | JSON_SORT_KEYS);
+
+    puts(text);
+    free(text);
+    json_decref(line);
+}
+
+static json_t *refund_json(const struct refund_view *refund)
+{
+    return json_pack("{s:s?, s:s?, s:I, s:s, s:s?, s:s?, s:I}", "reference", refund->reference, "refund_id",
+        refund->refund_id, "amount", (json_int_t)refund->amount.minor, "currency", refund->amount.currency, "status",
+        refund->status, "reason", refund->reason, "created", (json_int_t)instant_to_unix(refund->created_at));
+}
+
+static json_t *snapshot_json(const struct snapshot *snapshot)
+{
+    json_t *refunds = json_array();
+
+    for (size_t i = 0; i < snapshot->refund_count; i++)
+        json_array_append_new(refunds, refund_json(&snapshot->refunds[i]));
+    return json_pack("{s:s?, s:s, s:I, s:s, s:I, s:I, s:I, s:s, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:s, s:b, s:o}",
+        "reference", snapshot->reference, "state", provider_state_names[snapshot->state], "amount",
+        (json_int_t)snapshot->amount.minor, "currency", snapshot->amount.currency, "authorized",
+        (json_int_t)snapshot->authorized, "captured", (json_int_t)snapshot->captured, "refunded",
+        (json_int_t)snapshot->refunded, "decline", decline_class_names[snapshot->decline.kind], "next_action",
+        snapshot->next_action, "next_action_url", snapshot->next_action_url, "charge", snapshot->charge, "payment_id",
+        snapshot->payment_id, "last4", snapshot->method.last4, "cvc", snapshot->method.check_cvc, "dispute",
+        dispute_standing_names[snapshot->dispute], "refunds_listed", snapshot->refunds_listed, "refunds", refunds);
+}
+
+static void print_outcome(const char *call, const struct outcome *outcome)
+{
+    json_t *line = json_pack("{s:s, s:s}", "call", call, "outcome", outcome_names[outcome->kind]);
+
+    if (outcome->kind != OUTCOME_DONE)
+        json_object_set_new(line, "code", json_string(error_name(outcome->code)));
+    if (outcome->snapshot.reference)
+        json_object_set_new(line, "payment", snapshot_json(&outcome->snapshot));
+    if (outcome->refund.reference)
+        json_object_set_new(line, "refund", refund_json(&outcome->refund));
+    print(line);
+}
+
+/* Takes the reference to `found`. */
+static void print_found(const char *call, const struct error *error, json_t *found)
+{
+    print(json_pack("{s:s, s:s*, s:o}", "call", call, "code", error ? error_name(error->code) : NULL, "found", found));
+}
+
+static json_t *full_metadata(void)
+{
+    json_t *metadata = json_in(ctx.arena, json_object());
+
+    json_object_set_new(metadata, "order", json_string("A-1 & \"B\" + ü 100%"));
+    json_object_set_new(metadata, "payment_id", json_string("pay_of_somebody_else"));
+    json_object_set_new(metadata, "count", json_integer(3));
+    json_object_set_new(metadata, "gift", json_true());
+    json_object_set_new(metadata, "bad[key]", json_string("x"));
+    json_object_set_new(metadata, "a_key_that_is_longer_than_the_forty_characters", json_string("x"));
+    json_object_set_new(metadata, "empty", json_string(""));
+    for (int i = 0; i < 60; i++)
+        json_object_set_new(metadata, arena_printf(ctx.arena, "k%02d", i), json_string("v"));
+    return metadata;
+}
+
+static void create(void)
+{
+    const struct {
+        const char *call;
+        struct charge_request request;
+    } calls[] = {
+        { "create.full",
+            { "pay_1", "att_1", "pay:att_1:create", { 1099, "USD" }, true, "cus_1", "Two tickets, row \"7\" & drinks",
+                "SHOP*TICKETS 2026 <vip>", "order-17", full_metadata() } },
+        { "create.bare", { .payment_id = "pay_2", .attempt_id = "att_2", .key = "k2", .amount = { 50, "EUR" } } },
+        { "create.jpy", { "pay_3", "att_3", "k3", { 500, "JPY" }, true, NULL, "", "", "", NULL } },
+        { "create.isk", { "pay_4", "att_4", "k4", { 5, "ISK" }, true, NULL, NULL, "2026", NULL, NULL } },
+        { "create.kwd", { "pay_5", "att_5", "k5", { 5120, "KWD" }, true, NULL, NULL, NULL, NULL, NULL } },
+        { "create.inexact", { "pay_6", "att_6", "k6", { 5124, "KWD" }, true, NULL, NULL, NULL, NULL, NULL } },
+        { "create.mga", { "pay_7", "att_7", "k7", { 500000, "MGA" }, true, NULL, NULL, NULL, NULL, NULL } },
+    };
+
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        struct outcome outcome = stripe->create(&ctx, &calls[i].request);
+
+        print_outcome(calls[i].call, &outcome);
+    }
+}
+
+static void confirm(void)
+{
+    const char *back = "https://shop.example/back?order=17&x=ü";
+    const struct {
+        const char *call;
+        struct confirm_request request;
+    } calls[] = {
+        { "confirm.card", { "pi_succeeded", "k10", "pm_card_visa", back, false, false } },
+        { "confirm.kept", { "pi_succeeded", "k11", NULL, back, false, false } },
+        { "confirm.off_session", { "pi_succeeded", "k12", "pm_1", back, true, false } },
+        { "confirm.3ds", { "pi_action", "k13", "pm_1", back, false, true } },
+        { "confirm.declined", { "pi_declined", "k14", "pm_1", back, false, false } },
+        { "confirm.no_method", { "pi_no_method", "k15", "pm_gone", back, false, false } },
+    };
+
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        struct outcome outcome = stripe->confirm(&ctx, &calls[i].request);
+
+        print_outcome(calls[i].call, &outcome);
+    }
+}
+
+static void capture(void)
+{
+    const struct {
+        const char *call;
+        struct capture_request request;
+    } calls[] = {
+        { "capture.all", { "pi_succeeded", "k20", { 1000, "USD" }, true } },
+        { "capture.some", { "pi_partial", "k21", { 600, "USD" }, true } },
+        { "capture.not_the_last", { "pi_partial", "k22", { 600, "USD" }, false } },
+        { "capture.isk", { "pi_succeeded", "k23", { 7, "ISK" }, true } },
+    };
+
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        struct outcome outcome = stripe->capture(&ctx, &calls[i].request);
+
+        print_outcome(calls[i].call, &outcome);
+    }
+}
+
+static void cancel(void)
+{
+    const char *const reasons[] = { NULL, "duplicate", "fraudulent", "requested_by_customer", "abandoned", "expired" };
+
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        struct cancel_request request = { "pi_canceled", "k30", reasons[i] };
+        struct outcome outcome = stripe->cancel(&ctx, &request);
+
+        print_outcome(arena_printf(ctx.arena, "cancel.%s", reasons[i] ? reasons[i] : "none"), &outcome);
+    }
+}
+
+static void refund(void)
+{
+    const struct {
+        const char *call;
+        struct reversal reversal;
+    } calls[] = {
+        { "refund.known", { "ref_1", "ref:1", "pi_succeeded", { 1000, "USD" }, "duplicate" } },
+        { "refund.words", { "ref_2", "ref:2", "pi_succeeded", { 1, "USD" }, "The concert was called off + sorry" } },
+        { "refund.none", { "ref_3", "ref:3", "pi_succeeded", { 500, "JPY" }, NULL } },
+        { "refund.again", { "ref_4", "ref:4", "pi_refunded", { 500, "USD" }, "" } },
+    };
+
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        struct outcome outcome = stripe->refund(&ctx, &calls[i].reversal);
+
+        print_outcome(calls[i].call, &outcome);
+    }
+}
+
+static void fetch(void)
+{
+    const char *const ids[] = { "pi_succeeded", "pi_waiting", "pi_refunded", "pi_partial", "pi_disputed", "pi_declined",
+        "pi_missing" };
+
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+        struct snapshot snapshot;
+        struct error *error = stripe->fetch(&ctx, ids[i], &snapshot);
+
+        print_found(arena_printf(ctx.arena, "fetch.%s", ids[i]), error, error ? json_null() : snapshot_json(&snapshot));
+    }
+}
+
+static void find(void)
+{
+    const char *const ids[] = { "pay_searched", "pay_listed", "pay_nowhere" };
+
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+        struct snapshot snapshot;
+        struct error *error = stripe->find(&ctx, ids[i], instant_of_unix(1700000000), &snapshot);
+
+        print_found(arena_printf(ctx.arena, "find.%s", ids[i]), error, error ? json_null() : snapshot_json(&snapshot));
+    }
+}
+
+static void fetch_others(void)
+{
+    struct refund_view refund;
+    struct method_view method;
+    struct error *error = stripe->fetch_refund(&ctx, "re_1", &refund);
+
+    print_found("fetch_refund", error, error ? json_null() : refund_json(&refund));
+    error = stripe->fetch_method(&ctx, "pm_1", &method);
+    print_found("fetch_method", error,
+        error ? json_null() : json_pack("{s:s, s:s}", "type", method.type, "last4", method.last4));
+}
+
+static void customers(void)
+{
+    const struct {
+        const char *call;
+        struct customer_request request;
+    } calls[] = {
+        { "customer.full", { "cust_1", "cust:1:create", "ann+test@example.com", "Änne O'Neill" } },
+        { "customer.bare", { "cust_2", "cust:2:create", NULL, NULL } },
+    };
+
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        const char *reference = NULL;
+        struct error *error = stripe->create_customer(&ctx, &calls[i].request, &reference);
+
+        print_found(calls[i].call, error, error ? json_null() : json_string(reference));
+    }
+}
+
+static void events(void)
+{
+    const struct {
+        const char *call, *after;
+        int limit;
+    } calls[] = {
+        { "events.since", NULL, 100 },
+        { "events.first", NULL, 2 },
+        { "events.after", "evt_1", 150 },
+        { "events.after_forgotten", "evt_forgotten", 100 },
+    };
+
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        struct provider_event *list;
+        json_t *found = json_array();
+        size_t count = 0;
+        struct error *error =
+            stripe->list_events(&ctx, instant_of_unix(1700000000), calls[i].after, calls[i].limit, &list, &count);
+
+        for (size_t n = 0; n < count; n++)
+            json_array_append_new(found, json_pack("[s, s?]", list[n].id, list[n].payment_reference));
+        print_found(calls[i].call, error, found);
+    }
+}
+
+int main(void)
+{
+    void (*const parts[])(
+        void) = { create, confirm, capture, cancel, refund, fetch, find, fetch_others, customers, events };
+
+    signal(SIGPIPE, SIG_IGN);
+    crypto_init();
+    http_init();
+    log_set_level(LOG_ERROR);
+    config = (struct config){
+        .mode = MODE_TEST,
+        .stripe_secret_key = "sk_test_contract",
+        .stripe_api_url = getenv("STRIPE_API_URL"),
+        .stripe_api_version = getenv("STRIPE_API_VERSION"),
+        .provider_timeout_ms = 10000,
+    };
+    if (!config.stripe_api_url || !config.stripe_api_version)
+        return 2;
+    ctx = (struct ctx){ .arena = arena_new(),
+        .config = &config,
+        .http = http_open(),
+        .now = clock_now(),
+        .trace = "drive" };
+    stripe = provider_named("stripe");
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        parts[i]();
+    http_close(ctx.http);
+    arena_free(ctx.arena);
+    return 0;
+}

@@ -1,0 +1,374 @@
+'use strict';
+
+// Every request that the Stripe adapter sends is one that Stripe's API description allows, in both versions we know, and
+// the adapter understands answers of the shapes that the description promises. This test is the Stripe that drive_stripe.c
+// talks to.
+
+const { spawn } = require('node:child_process');
+const assert = require('node:assert');
+const fs = require('node:fs');
+const http = require('node:http');
+const path = require('node:path');
+const { after, before, describe, test } = require('node:test');
+const Ajv = require('ajv');
+
+const top = path.resolve(__dirname, '../..');
+const contracts = path.resolve(process.env.TILL_CONTRACTS || path.join(top, '../shared/contracts'), 'stripe');
+const program = path.join(process.env.TILL_TEST_BUILD || top, 'tests/contract/drive_stripe');
+const read = (name) => JSON.parse(fs.readFileSync(path.join(contracts, name), 'utf8'));
+
+// What the adapter is answered -------------------------------------------------------------------------------------------
+
+const { resources } = read('fixtures-2026-08.json');
+const CREATED = 1700000100;
+
+// the example charge is of 2026-08; later versions always say more
+const cardDetails = { ...resources.charge.payment_method_details.card, electronic_commerce_indicator: null };
+
+function charge(more) {
+  return { ...resources.charge, id: 'ch_1', amount: 1000, amount_captured: 1000, captured: true, payment_intent: 'pi_1', source: null,
+    payment_method_details: { type: 'card', card: cardDetails }, ...more };
+}
+
+function intent(id, more) {
+  return {
+    ...resources.payment_intent, id, amount: 1000, last_payment_error: null, next_action: null, processing: null, shipping: null,
+    transfer_data: null, managed_payments: null, allowed_payment_method_types: null, payment_record: null, metadata: { payment_id: 'pay_1' }, ...more,
+  };
+}
+
+const succeeded = { status: 'succeeded', amount_received: 1000, payment_method: { ...resources.payment_method, id: 'pm_1' } };
+const failure = { type: 'card_error', code: 'card_declined', decline_code: 'insufficient_funds', message: 'Your card has insufficient funds.',
+  payment_method: resources.payment_method };
+
+const intents = {
+  pi_created: intent('pi_created', {}),
+  pi_succeeded: intent('pi_succeeded', { ...succeeded, latest_charge: charge({}) }),
+  pi_waiting: intent('pi_waiting', {}),
+  pi_listed: intent('pi_listed', { ...succeeded, metadata: { payment_id: 'pay_listed' }, latest_charge: 'ch_1' }),
+  pi_searched: intent('pi_searched', { ...succeeded, metadata: { payment_id: 'pay_searched' }, latest_charge: charge({}) }),
+  pi_given_up: intent('pi_given_up', { status: 'canceled', metadata: { payment_id: 'pay_searched' } }),
+  pi_declined: intent('pi_declined', { last_payment_error: failure }),
+  pi_action: intent('pi_action', { status: 'requires_action', payment_method: 'pm_1',
+    next_action: { type: 'redirect_to_url', redirect_to_url: { url: 'https://bank.example/3ds', return_url: 'https://shop.example/' } } }),
+  pi_canceled: intent('pi_canceled', { status: 'canceled', cancellation_reason: 'duplicate' }),
+  pi_partial: intent('pi_partial', { ...succeeded, amount_received: 600,
+    latest_charge: charge({ amount_captured: 600, amount_refunded: 400 }) }),
+  pi_refunded: intent('pi_refunded', { ...succeeded, latest_charge: charge({ amount_refunded: 700 }) }),
+  pi_disputed: intent('pi_disputed', { ...succeeded, latest_charge: charge({ disputed: true }) }),
+};
+
+function refund(id, more) {
+  return { ...resources.refund, id, currency: 'usd', created: CREATED, payment_intent: 'pi_1', balance_transaction: 'txn_1', ...more };
+}
+
+// 101 refunds: a second page. One of them failed, one was made elsewhere.
+const refunds = {
+  pi_refunded: Array.from({ length: 101 }, (_, i) =>
+    refund(`re_${i}`, { amount: i === 0 ? 200 : 5, status: i === 1 ? 'failed' : 'succeeded', metadata: i === 2 ? {} : { refund_id: `ref_${i}` } })),
+  pi_partial: [refund('re_release', { amount: 400, balance_transaction: null })],
+};
+
+const disputes = ['won', 'needs_response', 'lost'].map((status, i) =>
+  ({ ...resources.dispute, id: `dp_${i}`, status, payment_intent: 'pi_disputed', intended_submission_method: null,
+    evidence_details: { ...resources.dispute.evidence_details, submission_method: 'manual' } }));
+
+// newest first, as Stripe lists them: evt_200 … evt_1
+const events = Array.from({ length: 200 }, (_, i) => ({
+  ...resources.event, id: `evt_${200 - i}`, type: 'charge.succeeded', created: CREATED + 200 - i,
+  data: { object: charge({ id: `ch_${200 - i}`, payment_intent: `pi_${200 - i}` }) },
+}));
+
+function page(items, query, url) {
+  const limit = Number(query.limit || 10);
+  const at = (id) => items.findIndex((item) => item.id === id);
+  let from = 0;
+  let to = limit;
+  if (query.starting_after) {
+    from = at(query.starting_after) + 1;
+    to = from + limit;
+  } else if (query.ending_before) {
+    to = at(query.ending_before);
+    from = Math.max(0, to - limit);
+  }
+  const has_more = query.ending_before ? from > 0 : to < items.length;
+  return { object: 'list', data: items.slice(from, to), has_more, url };
+}
+
+const missing = (param) => [404, { error: { type: 'invalid_request_error', code: 'resource_missing', message: 'No such object', param } }];
+const found = (id) => (intents[id] ? [200, intents[id]] : missing('intent'));
+
+const answers = {
+  'POST /v1/payment_intents': () => [200, intents.pi_created],
+  'POST /v1/payment_intents/{id}/confirm': (id) => {
+    if (id === 'pi_no_method') return missing('payment_method');
+    if (id === 'pi_declined') return [402, { error: { ...failure, payment_intent: intents.pi_declined } }];
+    return found(id);
+  },
+  'POST /v1/payment_intents/{id}/capture': (id) => found(id),
+  'POST /v1/payment_intents/{id}/cancel': (id) => found(id),
+  'GET /v1/payment_intents/{id}': (id) => found(id),
+  'GET /v1/payment_intents': (_, query) => [200, page(Object.values(intents), query, '/v1/payment_intents')],
+  'GET /v1/payment_intents/search': (_, query) => {
+    const id = /^metadata\['payment_id'\]:'(\w+)'$/.exec(query.query)?.[1];
+    const data = Object.values(intents).filter((one) => one.metadata.payment_id === id && id !== 'pay_listed');
+    return [200, { object: 'search_result', data: data.reverse(), has_more: false, url: '/v1/payment_intents/search', next_page: null }];
+  },
+  'POST /v1/refunds': (_, form) => {
+    if (form.payment_intent === 'pi_refunded') {
+      return [400, { error: { type: 'invalid_request_error', code: 'charge_already_refunded', message: 'Already refunded' } }];
+    }
+    return [200, refund('re_1', { amount: Number(form.amount), status: 'pending', reason: form.reason, metadata: form.metadata })];
+  },
+  'GET /v1/refunds': (_, query) => [200, page(refunds[query.payment_intent] || [], query, '/v1/refunds')],
+  'GET /v1/refunds/{id}': (id) => [200, refund(id, { amount: 70, metadata: { refund_id: 'ref_70' } })],
+  'GET /v1/disputes': (_, query) => [200, page(disputes, query, '/v1/disputes')],
+  'GET /v1/payment_methods/{id}': (id) => [200, { ...resources.payment_method, id }],
+  'POST /v1/customers': (_, form) => [200, { ...resources.customer, id: 'cus_1', discount: null, shipping: null, ...form }],
+  'GET /v1/events': (_, query) => {
+    if (query.ending_before === 'evt_forgotten') return missing('ending_before');
+    return [200, page(events, query, '/v1/events')];
+  },
+};
+
+// Forms ------------------------------------------------------------------------------------------------------------------
+
+/** a[b][0]=x as {a: {b: ['x']}}. */
+function decodeForm(text) {
+  const form = {};
+  for (const [name, value] of new URLSearchParams(text)) {
+    const keys = name.split(/\]\[|\[|\]$/).filter((key, i, all) => key !== '' || i < all.length - 1);
+    const last = keys.pop();
+    let at = form;
+    for (const key of keys) at = at[key] ??= {};
+    assert.ok(!(last in at), `${name} is there twice`);
+    at[last] = value;
+  }
+  return arrays(form);
+}
+
+function arrays(value) {
+  if (typeof value !== 'object') return value;
+  const keys = Object.keys(value);
+  if (keys.length && keys.every((key, i) => key === String(i))) return keys.map((key) => arrays(value[key]));
+  return Object.fromEntries(keys.map((key) => [key, arrays(value[key])]));
+}
+
+function operationOf(method, pathname, operations) {
+  const literal = `${method} ${pathname}`;
+  if (operations[literal]) return [literal, undefined];
+  for (const operation of Object.keys(operations)) {
+    const pattern = new RegExp(`^${operation.replace(/\{\w+\}/g, '([^/]+)')}$`);
+    const match = pattern.exec(literal);
+    if (match) return [operation, match[1]];
+  }
+  return [undefined, undefined];
+}
+
+/** Form fields are text, so the types that a schema asks for are made of them; in JSON they must be there. */
+function compiler(document, coerceTypes) {
+  const ajv = new (Ajv.default || Ajv)({ coerceTypes, strict: false, allErrors: coerceTypes });
+  ajv.addSchema({ ...document, $id: 'stripe' }); // once, so that what operations share is compiled once
+  return (operation) => {
+    const pointer = operation.replace(/\//g, '~1');
+    return ajv.getSchema(`stripe#/operations/${encodeURIComponent(pointer)}`);
+  };
+}
+
+const complaints = (check) => (check.errors || []).map((error) => `${error.dataPath ?? error.instancePath} ${error.message}`).join('; ');
+
+// The test ---------------------------------------------------------------------------------------------------------------
+
+for (const version of ['2026-08-26.dahlia', '2026-10-28.endive']) {
+  describe(`Stripe ${version}`, () => {
+    const requests = read(`sdk-${version}.requests.json`);
+    const requestSchema = compiler(requests, true);
+    const answerSchema = compiler(read(`sdk-${version}.responses.json`), false);
+    const seen = [];
+    const results = {};
+    let server;
+
+    function answer(request, response, body) {
+      const url = new URL(request.url, 'http://stripe');
+      const [operation, id] = operationOf(request.method, url.pathname, requests.operations);
+      const text = request.method === 'GET' ? url.search.slice(1) : body;
+      const form = decodeForm(text);
+      seen.push({ request, url, operation, id, text, form, body });
+      const [status, json] = answers[operation] ? answers[operation](id, form) : [404, {}];
+      seen.at(-1).answer = { status, json };
+      response.writeHead(status, { 'Content-Type': 'application/json', 'Request-Id': `req_${seen.length}` });
+      response.end(JSON.stringify(json));
+    }
+
+    before(async () => {
+      server = http.createServer((request, response) => {
+        const chunks = [];
+        request.on('data', (chunk) => chunks.push(chunk));
+        request.on('end', () => answer(request, response, Buffer.concat(chunks).toString('utf8')));
+      });
+      await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+
+      const child = spawn(program, {
+        env: { STRIPE_API_URL: `http://127.0.0.1:${server.address().port}`, STRIPE_API_VERSION: version },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      let out = '';
+      child.stdout.on('data', (chunk) => (out += chunk));
+      const status = await new Promise((resolve, reject) => {
+        child.on('error', reject);
+        child.on('close', resolve);
+      });
+      assert.strictEqual(status, 0);
+      for (const line of out.trim().split('\n').map(JSON.parse)) results[line.call] = line;
+    });
+
+    after(() => server.close());
+
+    const sent = (operation) => seen.filter((one) => one.operation === operation);
+    const created = (payment) => sent('POST /v1/payment_intents').find((one) => one.form.metadata.payment_id === payment).form;
+
+    test('every request is one that Stripe knows', () => {
+      assert.ok(seen.length > 50);
+      for (const { request, operation, form } of seen) {
+        assert.ok(operation, `${request.method} ${request.url}`);
+        const check = requestSchema(operation);
+        assert.ok(check(structuredClone(form)), `${operation} ${JSON.stringify(form)}: ${complaints(check)}`);
+      }
+      assert.deepStrictEqual(new Set(seen.map((one) => one.operation)), new Set(Object.keys(answers)));
+    });
+
+    test('every answer here is one that Stripe could give', () => {
+      for (const { operation, answer: { status, json } } of seen) {
+        if (status !== 200) continue;
+        const check = answerSchema(operation);
+        assert.ok(check(json), `${operation}: ${complaints(check)}`);
+      }
+    });
+
+    test('every request says who asks, in which version, and POSTs under which key', () => {
+      for (const { request, body } of seen) {
+        const { headers } = request;
+        assert.strictEqual(headers.authorization, 'Bearer sk_test_contract');
+        assert.strictEqual(headers['stripe-version'], version);
+        assert.match(headers['user-agent'], /^Till\//);
+        if (request.method === 'POST') {
+          assert.match(headers['idempotency-key'], /^[!-~]{1,255}$/);
+          assert.strictEqual(headers['content-type'], 'application/x-www-form-urlencoded');
+        } else {
+          assert.strictEqual(headers['idempotency-key'], undefined);
+          assert.strictEqual(body, '');
+        }
+      }
+      assert.strictEqual(seen[0].request.headers['idempotency-key'], 'pay:att_1:create');
+    });
+
+    test('an intent is made unconfirmed, with our ids and what the merchant wants to see', () => {
+      const { metadata, ...form } = created('pay_1');
+      assert.deepStrictEqual(form, {
+        amount: '1099', currency: 'usd', capture_method: 'automatic', automatic_payment_methods: { enabled: 'true' }, customer: 'cus_1',
+        description: 'Two tickets, row "7" & drinks', statement_descriptor_suffix: 'SHOPTICKETS 2026 vip',
+      });
+      assert.strictEqual(metadata.payment_id, 'pay_1');
+      assert.strictEqual(metadata.attempt_id, 'att_1');
+      assert.strictEqual(metadata.reference, 'order-17');
+      assert.strictEqual(metadata.order, 'A-1 & "B" + ü 100%');
+      assert.strictEqual(metadata.count, '3');
+      assert.strictEqual(metadata.gift, 'true');
+      assert.ok(Object.keys(metadata).length <= 50);
+      for (const [key, value] of Object.entries(metadata)) {
+        assert.ok(key.length <= 40 && !/[[\]]/.test(key) && value.length <= 500 && value !== '', key);
+      }
+      assert.strictEqual(results['create.full'].payment.reference, 'pi_created');
+    });
+
+    test('amounts are in Stripe\'s units', () => {
+      assert.deepStrictEqual([created('pay_2').amount, created('pay_2').currency], ['50', 'eur']);
+      assert.strictEqual(created('pay_2').capture_method, 'manual');
+      assert.deepStrictEqual([created('pay_3').amount, created('pay_3').currency], ['500', 'jpy']);
+      assert.deepStrictEqual([created('pay_4').amount, created('pay_4').currency], ['500', 'isk']);
+      assert.strictEqual(created('pay_4').statement_descriptor_suffix, undefined);
+      assert.strictEqual(created('pay_5').amount, '5120');
+      assert.strictEqual(created('pay_7').amount, '5000');
+      assert.deepStrictEqual([results['create.inexact'].outcome, results['create.inexact'].code], ['refused', 'VALIDATION_ERROR']);
+      assert.strictEqual(sent('POST /v1/payment_intents').length, 6);
+      const captures = sent('POST /v1/payment_intents/{id}/capture').map((one) => [one.form.amount_to_capture, one.form.final_capture]);
+      assert.deepStrictEqual(captures, [['1000', undefined], ['600', undefined], ['600', 'false'], ['700', undefined]]);
+    });
+
+    test('a confirmation', () => {
+      const [card, kept, offSession, secure] = sent('POST /v1/payment_intents/{id}/confirm').map((one) => one.form);
+      const always = { return_url: 'https://shop.example/back?order=17&x=ü', expand: ['latest_charge', 'payment_method'] };
+      assert.deepStrictEqual(card, { ...always, payment_method: 'pm_card_visa' });
+      assert.deepStrictEqual(kept, always);
+      assert.deepStrictEqual(offSession, { ...always, payment_method: 'pm_1', off_session: 'true' });
+      assert.deepStrictEqual(secure,
+        { ...always, payment_method: 'pm_1', payment_method_options: { card: { request_three_d_secure: 'any' } } });
+      assert.deepStrictEqual([results['confirm.card'].outcome, results['confirm.card'].payment.state], ['done', 'succeeded']);
+      assert.strictEqual(results['confirm.card'].payment.last4, '4242');
+      assert.strictEqual(results['confirm.3ds'].payment.next_action_url, 'https://bank.example/3ds');
+      assert.deepStrictEqual([results['confirm.no_method'].outcome, results['confirm.no_method'].code], ['refused', 'PAYMENT_METHOD_ERROR']);
+      const declined = results['confirm.declined'];
+      assert.deepStrictEqual([declined.outcome, declined.code, declined.payment.decline], ['declined', 'INSUFFICIENT_FUNDS', 'insufficient_funds']);
+      assert.strictEqual(declined.payment.state, 'waiting');
+    });
+
+    test('cancelling and refunding name Stripe\'s reasons only', () => {
+      assert.deepStrictEqual(sent('POST /v1/payment_intents/{id}/cancel').map((one) => one.form.cancellation_reason),
+        [undefined, 'duplicate', 'fraudulent', 'requested_by_customer', 'abandoned', undefined]);
+      assert.deepStrictEqual(sent('POST /v1/refunds').map((one) => one.form), [
+        { payment_intent: 'pi_succeeded', amount: '1000', reason: 'duplicate', metadata: { refund_id: 'ref_1' } },
+        { payment_intent: 'pi_succeeded', amount: '1', reason: 'requested_by_customer',
+          metadata: { reason: 'The concert was called off + sorry', refund_id: 'ref_2' } },
+        { payment_intent: 'pi_succeeded', amount: '500', reason: 'requested_by_customer', metadata: { refund_id: 'ref_3' } },
+        { payment_intent: 'pi_refunded', amount: '500', reason: 'requested_by_customer', metadata: { refund_id: 'ref_4' } },
+      ]);
+      assert.deepStrictEqual([results['refund.known'].outcome, results['refund.known'].refund.status], ['done', 'pending']);
+      assert.deepStrictEqual([results['refund.again'].outcome, results['refund.again'].code], ['refused', 'ALREADY_REFUNDED']);
+    });
+
+    test('a payment is fetched with its refunds and its dispute', () => {
+      const refunded = results['fetch.pi_refunded'].found;
+      assert.strictEqual(refunded.refunds.length, 101);
+      assert.strictEqual(refunded.refunded, 200 + 99 * 5);
+      assert.ok(refunded.refunds_listed);
+      assert.strictEqual(refunded.refunds[1].status, 'failed');
+      assert.strictEqual(refunded.refunds[2].refund_id, null);
+      const { found: partial } = results['fetch.pi_partial'];
+      assert.deepStrictEqual([partial.captured, partial.refunded, partial.refunds.length], [600, 0, 0]);
+      assert.strictEqual(results['fetch.pi_disputed'].found.dispute, 'open');
+      assert.strictEqual(results['fetch.pi_declined'].found.decline, 'insufficient_funds');
+      assert.strictEqual(results['fetch.pi_waiting'].found.refunds_listed, true);
+      assert.strictEqual(results['fetch.pi_missing'].code, 'NOT_FOUND');
+      const refundLists = sent('GET /v1/refunds').map((one) => one.form.payment_intent);
+      assert.ok(!refundLists.includes('pi_waiting'), 'nothing can have gone back where nothing was taken');
+    });
+
+    test('a payment is found by our id, the one that went furthest', () => {
+      assert.strictEqual(results['find.pay_searched'].found.reference, 'pi_searched');
+      assert.strictEqual(results['find.pay_listed'].found.reference, 'pi_listed');
+      assert.strictEqual(results['find.pay_nowhere'].code, 'NOT_FOUND');
+      assert.strictEqual(sent('GET /v1/payment_intents').length, 2, 'the list is for what search does not have');
+    });
+
+    test('others are read', () => {
+      assert.deepStrictEqual(results.fetch_refund.found,
+        { reference: 're_1', refund_id: 'ref_70', amount: 70, currency: 'USD', status: 'succeeded', reason: null, created: CREATED });
+      assert.deepStrictEqual(results.fetch_method.found, { type: 'card', last4: '4242' });
+      assert.deepStrictEqual(sent('POST /v1/customers').map((one) => one.form), [
+        { email: 'ann+test@example.com', name: 'Änne O\'Neill', metadata: { customer_id: 'cust_1' } },
+        { metadata: { customer_id: 'cust_2' } },
+      ]);
+      assert.strictEqual(results['customer.full'].found, 'cus_1');
+    });
+
+    test('events come oldest first', () => {
+      const ids = (call) => results[call].found.map(([id]) => id);
+      const range = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => `evt_${from + i}`);
+      assert.deepStrictEqual(ids('events.since'), range(1, 100));
+      assert.deepStrictEqual(ids('events.first'), ['evt_1', 'evt_2']);
+      assert.deepStrictEqual(ids('events.after'), range(2, 151));
+      assert.deepStrictEqual(ids('events.after_forgotten'), range(1, 100));
+      assert.deepStrictEqual(results['events.first'].found[0], ['evt_1', 'pi_1']);
+    });
+  });
+}
