@@ -274,8 +274,8 @@ function lost() {
         return;
     if (form)
         form.hidden = true;
-    say("network_lost", text("network_lost_heading"), text("network_lost"));
-    progress(text("processing"));
+    say("network_lost", text("network_lost_heading"), "");
+    progress(text("network_lost"));
 }
 
 /* ---- Paying ---- */
@@ -435,26 +435,21 @@ async function submit(event) {
     if (answer.body.state === "already_paid") {
         if (form)
             form.hidden = true;
-        say("already_paid", answer.body.heading, answer.body.message);
-        return showLink();
+        return alreadyPaid(answer.body);
     }
     if (!answer.body.client_secret)
         return showTruth();
     return confirm(answer.body);
 }
 
-/** The way on from a state that the page was not made in. */
-function showLink() {
-    const retry = find("[data-retry]");
-    const button = retry?.querySelector("button");
+/** Somebody paid meanwhile, in another tab or on another device. @param {Truth} truth */
+function alreadyPaid(truth) {
+    const receipt = find("[data-receipt]");
 
-    for (const element of [find("[data-cancel]"), find("[data-action]")])
-        element?.setAttribute("hidden", "");
-    if (!retry || !button)
-        return;
-    retry.hidden = false;
-    button.disabled = false;
-    button.textContent = text("refresh");
+    find("[data-action]")?.setAttribute("hidden", "");
+    say("already_paid", truth.heading, truth.message);
+    if (receipt)
+        receipt.hidden = false;
 }
 
 /* ---- The provider's card form ---- */

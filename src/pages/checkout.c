@@ -377,7 +377,7 @@ static const char *script_texts(const struct page *page)
         "card_check", "email_missing", "email_invalid", "errors", "authenticating", "requires_action", "processing",
         "not_through", "network_lost_heading", "network_lost", "rate_limited_heading", "rate_limited",
         "rate_limited_over", "provider_down_heading", "provider_down", "blocked_risk_heading", "blocked_risk",
-        "refresh", "seconds", "minutes", "expires_in", NULL };
+        "seconds", "minutes", "expires_in", NULL };
     json_t *texts = json_in(page->ctx->arena, json_object());
 
     for (const char *const *name = names; *name; name++)
@@ -450,7 +450,7 @@ static void add_ways(const struct page *page, json_t *view)
     const struct state *state = page->state;
 
     set_text(view, "action_url", action_address(page));
-    if (state->paid)
+    if (state->paid || state->form)
         set_text(view, "receipt_url", place(page, "/receipt"));
     if (!session)
         return;

@@ -1,0 +1,122 @@
+'use strict';
+
+// What the browser tests share: Debian's Chromium, pages of two sizes, the card form, screenshots, and axe.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const axe = require('axe-core');
+const { chromium } = require('playwright-core');
+
+const SIZES = { 1280: { width: 1280, height: 900 }, 390: { width: 390, height: 844 } };
+const FLAGS = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync',
+];
+
+const CARDS = {
+  good: '4242424242424242',
+  declined: '4000000000000002',
+  insufficientFunds: '4000000000009995',
+  expired: '4000000000000069',
+  wrongCvc: '4000000000000127',
+  processingError: '4000000000000119',
+  authenticate: '4000002500003155',
+  authenticateAlways: '4000002760003184',
+};
+
+/** An app's own browser: it cannot be trusted with a frame for the bank. */
+const IN_APP = 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148 Instagram 350.0';
+
+function launch() {
+  return chromium.launch({ executablePath: process.env.TILL_TEST_CHROMIUM || '/usr/bin/chromium', args: FLAGS });
+}
+
+/** A page in a profile of its own; what it complains about is in page.complaints. */
+async function newPage(browser, { size = 1280, locale = 'en-GB', ...options } = {}) {
+  const context = await browser.newContext({ viewport: SIZES[size], locale, ...options });
+  const page = await context.newPage();
+  page.size = size;
+  page.complaints = [];
+  page.on('pageerror', (error) => page.complaints.push(error.message));
+  page.on('console', (message) => {
+    if (message.type() === 'error' && /Content Security Policy|Refused|Uncaught/.test(message.text())) page.complaints.push(message.text());
+  });
+  return page;
+}
+
+function screenshotDirectory() {
+  const top = process.env.TILL_TEST_ARTEFACTS || path.resolve(__dirname, '../../var/test');
+  const directory = path.join(top, 'screenshots');
+  fs.mkdirSync(directory, { recursive: true });
+  return directory;
+}
+
+/** Keeps what the whole page looks like: the window grows for it, so that nothing sticks in the middle. */
+async function shot(page, name) {
+  const size = SIZES[page.size];
+  const height = await page.evaluate(() => document.documentElement.scrollHeight);
+  await page.setViewportSize({ width: size.width, height: Math.max(height, size.height) });
+  await page.screenshot({ path: path.join(screenshotDirectory(), `${name}-${page.size}.png`), fullPage: true, animations: 'disabled' });
+  await page.setViewportSize(size);
+}
+
+const main = (page) => page.getByTestId('checkout');
+
+/** Waits until the page is in this state. */
+async function inState(page, state, timeout = 20000) {
+  await page.locator(`main[data-state="${state}"]`).waitFor({ timeout }).catch(async (error) => {
+    const now = await page.locator('main').first().getAttribute('data-state').catch(() => 'no page');
+    throw new Error(`the page is "${now}", not "${state}": ${error.message}`);
+  });
+}
+
+function cardFrame(page) {
+  return page.getByTestId('card').frameLocator('iframe');
+}
+
+async function fillCard(page, number, { expiry = '1234', cvc = '123', postal = '12345' } = {}) {
+  const frame = cardFrame(page);
+  await frame.getByTestId('card-number').fill('');
+  await frame.getByTestId('card-number').pressSequentially(number);
+  await frame.getByTestId('card-expiry').fill('');
+  await frame.getByTestId('card-expiry').pressSequentially(expiry);
+  await frame.getByTestId('card-cvc').fill(cvc);
+  if (await frame.getByTestId('card-postal').isVisible()) await frame.getByTestId('card-postal').fill(postal);
+}
+
+/** Fills in everything and presses the button once. */
+async function pay(page, number, options) {
+  const email = page.getByTestId('email');
+  if (await email.isVisible()) await email.fill('payer@example.com');
+  await fillCard(page, number, options);
+  await page.getByTestId('pay').click();
+}
+
+/** The bank's page in its frame over ours. */
+function challenge(page) {
+  return page.getByTestId('challenge').frameLocator('iframe');
+}
+
+const RULES = { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'], iframes: false };
+
+async function violations(frame) {
+  await frame.evaluate(axe.source);
+  const result = await frame.evaluate((rules) => globalThis.axe.run(document, rules), RULES);
+  return result.violations.map((violation) => `${violation.id}: ${violation.help}: ${violation.nodes.map((node) => node.html).join(' | ')}`);
+}
+
+/** Nothing that axe finds, on the page and in the frames it has. */
+async function assertAccessible(page) {
+  assert.deepEqual(await violations(page.mainFrame()), [], `${page.url()} (${page.size})`);
+  for (const frame of page.frames()) {
+    if (/\/v3\/elements/.test(frame.url())) {
+      const found = (await violations(frame)).filter((line) => !/^(landmark-one-main|page-has-heading-one|region):/.test(line));
+      assert.deepEqual(found, [], 'the card form');
+    }
+  }
+}
+
+module.exports = {
+  CARDS, IN_APP, SIZES, assertAccessible, cardFrame, challenge, fillCard, inState, launch, main, newPage, pay, screenshotDirectory, shot,
+};
