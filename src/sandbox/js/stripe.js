@@ -39,7 +39,7 @@
             this.channel = new MessageChannel();
             this.channel.port1.onmessage = (message) => this.receive(message.data);
             this.element = document.createElement("iframe");
-            this.element.src = `${base}/${page}`;
+            this.element.src = `${base}/${page}.html`;
             this.element.title = title;
             this.element.name = `__privateStripeFrame${Math.random().toString(36).slice(2, 8)}`;
             this.element.setAttribute("allow", "payment *");
