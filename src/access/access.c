@@ -20,7 +20,6 @@
 
 static struct error *ask_for_key(struct request *r)
 {
-    reply_header(r, "WWW-Authenticate", "Bearer realm=\"till\"");
     return error_new(r->ctx, E_UNAUTHENTICATED, "Send an API key in the header Authorization: Bearer till_….");
 }
 
@@ -44,10 +43,8 @@ static struct error *by_api_key(struct request *r)
         return ask_for_key(r);
     }
     error = api_key_check(r->ctx, header + sizeof scheme - 1, &r->ctx->principal);
-    if (error && error->code == E_UNAUTHENTICATED) {
+    if (error && error->code == E_UNAUTHENTICATED)
         TRY(count_guess(r));
-        reply_header(r, "WWW-Authenticate", "Bearer realm=\"till\", error=\"invalid_token\"");
-    }
     TRY(error);
     if (r->route->scope && !principal_may(&r->ctx->principal, r->route->scope))
         return error_new(r->ctx, E_FORBIDDEN, "This API key does not have the scope %s.", r->route->scope);

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/config.h"
 #include "base/ctx.h"
+#include "base/field.h"
 #include "base/id.h"
 #include "base/url.h"
 
@@ -67,17 +68,17 @@ static const char *wrong_note(const char *name, const json_t *value)
     return NULL;
 }
 
-void check_metadata(struct ctx *ctx, json_t *metadata, struct error **error)
+void check_metadata(struct ctx *ctx, json_t *metadata, const char *pointer, struct error **error)
 {
     const char *name, *wrong;
     json_t *value;
 
-    if (metadata && json_object_size(metadata) > 47) // Till adds three of its own to a provider's fifty
-        error_add_field(ctx, error, "#/metadata", "must have at most 47 members");
+    if (json_object_size(metadata) > 47) // Till adds three of its own to a provider's fifty
+        error_add_field(ctx, error, pointer, "must have at most 47 members");
     json_object_foreach(metadata, name, value)
     {
         wrong = wrong_note(name, value);
-        if (wrong)
-            error_add_field(ctx, error, arena_printf(ctx->arena, "#/metadata/%.60s", name), "%s", wrong);
+        if (wrong) // a name of any length is not repeated
+            error_add_field(ctx, error, strlen(name) > 100 ? "#/metadata" : pointer_to(ctx, "#/metadata", name), "%s", wrong);
     }
 }

@@ -14,8 +14,8 @@ const char *check_return_url(struct ctx *ctx, const char *text);
 /* An id of ours or a provider's. */
 const char *check_id(struct ctx *ctx, const char *text);
 
-/* Notes of the merchant: at most 50, names of 1 to 40 characters without brackets, values texts of at most 500 characters,
- * whole numbers or booleans. Adds what is wrong to *error. NULL is fine. */
-void check_metadata(struct ctx *ctx, json_t *metadata, struct error **error);
+/* Notes of the merchant: at most 47, names of 1 to 40 characters without brackets, values texts of at most 500 bytes, whole
+ * numbers or booleans. For .check_members. */
+void check_metadata(struct ctx *ctx, json_t *metadata, const char *pointer, struct error **error);
 
 #endif

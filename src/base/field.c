@@ -33,9 +33,8 @@ static void wrong(const struct reading *r, const char *detail)
     error_add_field(r->ctx, r->error, r->pointer, "%s", detail);
 }
 
-/* The pointer one level down. A member's name comes from outside and is escaped: ~ and / as RFC 6901 says, then what a URI
- * fragment may not hold. */
-static const char *pointer_to(struct ctx *ctx, const char *pointer, const char *name)
+/* ~ and / are escaped as RFC 6901 says, then what a URI fragment may not hold. */
+const char *pointer_to(struct ctx *ctx, const char *pointer, const char *name)
 {
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._!$&'()*+,;=:@?";
     struct buf buf = { .arena = ctx->arena };
@@ -322,6 +321,8 @@ static void read_json(const struct reading *r, json_t *value)
         wrong(r, no_card_number);
     else
         *(json_t **)r->out = value;
+    if (r->field->check_members && json_is_object(value))
+        r->field->check_members(r->ctx, value, r->pointer, r->error);
 }
 
 static void read_members(struct ctx *ctx, const struct field *fields, json_t *object, const char *pointer, void *out,

@@ -47,6 +47,8 @@ struct field {
     bool secret;                // never logged, not in stored answers' logs
     /* NULL when the text is fine, else what is wrong with it. */
     const char *(*check)(struct ctx *ctx, const char *text);
+    /* FIELD_JSON: adds what is wrong with the object's members, each below `pointer`. */
+    void (*check_members)(struct ctx *ctx, json_t *object, const char *pointer, struct error **error);
     const char *summary; // for the OpenAPI document
 };
 
@@ -85,6 +87,9 @@ void field_read_text(struct ctx *ctx, const struct field *field, const char *tex
 
 /* The struct as a JSON object that belongs to ctx->arena. */
 json_t *field_write(struct ctx *ctx, const struct field *fields, const void *in);
+
+/* The pointer to a member below `pointer`, its name escaped for a URI fragment: "#/metadata" and "a/b" is "#/metadata/a~1b". */
+const char *pointer_to(struct ctx *ctx, const char *pointer, const char *name);
 
 /* Index of `name` in names, or -1. */
 int name_index(const char *const *names, const char *name);

@@ -26,7 +26,7 @@ const struct field customer_asked[] = {
         .summary = "Your own id of the user; a second customer with it is not made, the first is answered"),
     FIELD(struct customer_details, email, .optional = true, .max = 254, .check = check_email),
     FIELD(struct customer_details, name, .optional = true, .max = 200),
-    FIELD(struct customer_details, metadata, .optional = true, .object = true),
+    FIELD(struct customer_details, metadata, .optional = true, .object = true, .check_members = check_metadata),
     FIELD_END,
 };
 
@@ -45,12 +45,9 @@ struct error *customer_api_create(struct request *r)
 {
     struct customer_details details = { 0 };
     struct customer customer;
-    struct error *error = NULL;
     bool existed;
 
     TRY(request_json(r, customer_asked, &details));
-    check_metadata(r->ctx, details.metadata, &error);
-    TRY(error);
     TRY(customer_create(r->ctx, &details, &customer, &existed));
     reply_header(r, "Location", "/api/v1/customers/%s", customer.id);
     return reply_json(r, existed ? 200 : 201, customer_shown, &customer);

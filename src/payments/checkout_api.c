@@ -37,7 +37,7 @@ const struct field checkout_asked[] = {
     FIELD(struct checkout_request, cancel_url, .optional = true, .max = 2000, .check = check_return_url),
     FIELD(struct checkout_request, locale, .optional = true, .check = check_locale),
     FIELD(struct checkout_request, capture, .optional = true, .summary = "false authorizes only. true by default"),
-    FIELD(struct checkout_request, metadata, .optional = true, .object = true),
+    FIELD(struct checkout_request, metadata, .optional = true, .object = true, .check_members = check_metadata),
     FIELD(struct checkout_request, expires_in, .optional = true, .min = 60, .max = 2592000, .summary = "Seconds"),
     FIELD_END,
 };
@@ -113,11 +113,8 @@ struct error *checkout_api_create(struct request *r)
 {
     struct checkout_request request = { .capture = true };
     struct checkout session;
-    struct error *error = NULL;
 
     TRY(request_json(r, checkout_asked, &request));
-    check_metadata(r->ctx, request.metadata, &error);
-    TRY(error);
     struct checkout_item *items = request.items.items;
     for (size_t i = 0; i < request.items.count; i++)
         items[i].quantity = items[i].quantity ? items[i].quantity : 1;

@@ -26,7 +26,7 @@ const struct field payment_asked[] = {
     FIELD(struct create_body, customer_id, .optional = true, .max = 255, .check = check_id),
     FIELD(struct create_body, description, .optional = true, .max = 1000),
     FIELD(struct create_body, reference, .optional = true, .max = 200, .summary = "Your own id: an order, an invoice, a course"),
-    FIELD(struct create_body, metadata, .optional = true, .object = true),
+    FIELD(struct create_body, metadata, .optional = true, .object = true, .check_members = check_metadata),
     FIELD(struct create_body, capture, .optional = true, .summary = "false authorizes only; capture later. true by default"),
     FIELD(struct create_body, confirmation_method, .optional = true, .names = payment_confirmation_names,
         .summary = "manual waits for confirm even where there is a payment method. automatic by default"),
@@ -84,11 +84,8 @@ struct error *payment_api_create(struct request *r)
 {
     struct create_body body = { .capture = true, .confirm = true };
     struct payment payment;
-    struct error *error = NULL;
 
     TRY(request_json(r, payment_asked, &body));
-    check_metadata(r->ctx, body.metadata, &error);
-    TRY(error);
     struct payment_request request = {
         .amount = body.amount,
         .payment_method_id = body.payment_method_id,
