@@ -7,6 +7,7 @@
 #include "base/config.h"
 #include "base/ctx.h"
 #include "base/field.h"
+#include "base/field.h"
 #include "base/id.h"
 #include "base/url.h"
 
