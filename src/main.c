@@ -30,8 +30,8 @@
 #include "web/request.h"
 #include "web/template.h"
 
-#ifndef PACKAGE_VERSION
-#define PACKAGE_VERSION "0"
+#ifndef TILL_VERSION
+#define TILL_VERSION "0"
 #endif
 
 #ifndef TILL_CONFIG_FILE
@@ -62,7 +62,7 @@ struct options {
 
 /* What the master knows, and each worker when it starts. */
 struct till {
-    const struct options *options;
+    struct options *options;
     char **environment; // as it was at the start: reading the configuration takes the secrets out of it
     struct arena *arena;
     const struct config *config;
@@ -435,7 +435,7 @@ static void read_options(int argc, char **argv, struct options *options)
             options->config = optarg;
             break;
         case 'v':
-            puts("till.fcgi " PACKAGE_VERSION);
+            puts("till.fcgi " TILL_VERSION);
             exit(0);
         case 'h':
             fputs(help, stdout);
@@ -451,6 +451,40 @@ static void read_options(int argc, char **argv, struct options *options)
     }
 }
 
+/* The web server gets a clear no from here on; who had got into the queue is served. */
+static void close_the_door(void *pointer)
+{
+    const struct till *till = pointer;
+
+    if (till->options->listen && strchr(till->options->listen, '/'))
+        unlink(till->options->listen);
+}
+
+/* Listens, and keeps workers running until asked to finish. */
+static int run(struct till *till)
+{
+    struct options *options = till->options;
+
+    use_options(options, till->config);
+    till->listen_fd = listen_on(options->listen);
+    if (till->listen_fd < 0)
+        return PREFORK_REFUSED;
+
+    const struct prefork prefork = {
+        .workers = (int)options->workers,
+        .stop_seconds = STOP_SECONDS + 5,
+        .shared = till,
+        .work = work,
+        .reload = reload,
+        .stop = close_the_door,
+    };
+    log_info(NULL, "start", "till.fcgi " TILL_VERSION ", %ld workers of %ld threads", options->workers,
+        options->threads);
+    int status = prefork_run(&prefork);
+    log_info(NULL, "stop", "till.fcgi has finished");
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     struct options options = { 0 };
@@ -458,23 +492,9 @@ int main(int argc, char **argv)
 
     read_options(argc, argv, &options);
     till.environment = copy_environment();
-    if (!load(&till))
-        return PREFORK_REFUSED;
-    use_options(&options, till.config);
-    till.listen_fd = listen_on(options.listen);
-    if (till.listen_fd < 0)
-        return PREFORK_REFUSED;
-
-    struct prefork prefork = {
-        .workers = (int)options.workers,
-        .stop_seconds = STOP_SECONDS + 5,
-        .shared = &till,
-        .work = work,
-        .reload = reload,
-    };
-    log_info(NULL, "start", "till.fcgi " PACKAGE_VERSION ", %ld workers of %ld threads", options.workers,
-        options.threads);
-    int status = prefork_run(&prefork);
-    log_info(NULL, "stop", "till.fcgi has finished");
+    int status = load(&till) ? run(&till) : PREFORK_REFUSED;
+    forget_environment(&till);
+    if (till.arena)
+        arena_free(till.arena);
     return status;
 }

@@ -27,6 +27,7 @@
 #define STACK_SIZE (1024 * 1024) // address space; libpq's and libcurl's deepest paths use a tenth of it
 #define SOCKET_TIMEOUT_MS 5000
 #define BODY_MS 15000
+#define QUEUE_MS 1000 // the longest that a queue which others fill is served after stopping
 #define MAX_PARAMETERS 256
 #define MAX_PARAMETER_BYTES (64 * 1024)
 
@@ -312,15 +313,20 @@ static void serve_connection(struct fcgi *fcgi, void *thread, FCGX_Request *conn
 
 /* Threads */
 
-/* Waits for a connection; false when it is time to stop. */
-static bool wait_for_connection(const struct fcgi *fcgi)
+/* Waits for a connection; false when it is time to stop. Who has got into the queue by then is still served: when the whole
+ * program ends nobody else would. */
+static bool wait_for_connection(const struct fcgi *fcgi, int64_t *stop_at)
 {
     struct pollfd polled[] = { { .fd = fcgi->stop_fd, .events = POLLIN },
         { .fd = fcgi->server.listen_fd, .events = POLLIN } };
 
     while (poll(polled, 2, -1) < 0)
         assert(errno == EINTR);
-    return !polled[0].revents;
+    if (!polled[0].revents)
+        return true;
+    if (*stop_at == 0)
+        *stop_at = monotonic_ms() + QUEUE_MS;
+    return polled[1].revents && monotonic_ms() < *stop_at;
 }
 
 /* Threads and processes that were faster leave nothing to accept; that is no failure. */
@@ -339,9 +345,10 @@ static void *serve(void *argument)
     struct fcgi *fcgi = argument;
     void *thread = fcgi->server.thread_start(fcgi->server.shared);
     FCGX_Request connection;
+    int64_t stop_at = 0;
 
     FCGX_InitRequest(&connection, -1, 0);
-    while (wait_for_connection(fcgi)) {
+    while (wait_for_connection(fcgi, &stop_at)) {
         int fd = accept4(fcgi->server.listen_fd, NULL, NULL, SOCK_CLOEXEC);
         if (fd < 0)
             accept_failed(errno);

@@ -37,7 +37,7 @@ void fcgi_init(void);
  * waits for. */
 struct fcgi *fcgi_start(const struct fcgi_server *server);
 
-/* Stops accepting, waits at most `seconds` for running requests; false when some did not end (the process then has to). */
+/* Stops accepting once the socket's queue is empty, waits at most `seconds` for running requests; false when some did not end (the process then has to). */
 bool fcgi_stop(struct fcgi *fcgi, int seconds);
 
 /* A unix socket path or host:port, listening and non-blocking; -1 with errno. Mode 0660. */

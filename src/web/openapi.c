@@ -8,8 +8,8 @@
 #include "base/config.h"
 #include "base/ctx.h"
 
-#ifndef PACKAGE_VERSION
-#define PACKAGE_VERSION "0"
+#ifndef TILL_VERSION
+#define TILL_VERSION "0"
 #endif
 
 #define API_PREFIX "/api/v1/"
@@ -510,7 +510,7 @@ json_t *router_openapi(struct ctx *ctx)
 
     return json_in(ctx->arena,
         json_pack("{s:s, s:{s:s, s:s, s:s}, s:[{s:s}], s:o, s:o, s:o}", "openapi", "3.1.0", "info", "title", "Till",
-            "version", PACKAGE_VERSION, "description",
+            "version", TILL_VERSION, "description",
             "Payments through one API. Errors are RFC 9457 problems, lists go on with a cursor, and whatever moves "
             "money "
             "takes an Idempotency-Key.",

@@ -179,6 +179,15 @@ static void is_ready(struct master *master, struct process *process)
         finish(master, old);
 }
 
+static void stop(struct master *master)
+{
+    const struct prefork *prefork = master->prefork;
+
+    if (!master->stopping && prefork->stop)
+        prefork->stop(prefork->shared);
+    master->stopping = true;
+}
+
 /* What the death of a worker means for the next start. */
 static void count_failure(struct master *master, const struct process *dead, int status)
 {
@@ -191,7 +200,7 @@ static void count_failure(struct master *master, const struct process *dead, int
 
     if (!master->was_ready && WIFEXITED(status) && WEXITSTATUS(status) == PREFORK_REFUSED) {
         master->refused = true;
-        master->stopping = true;
+        stop(master);
     }
     if (dead->state == STARTING && outdated(master)) { // the old ones still serve: better than nothing
         log_error(NULL, "reload", "the new worker did not start; the others stay as they are");
@@ -269,7 +278,7 @@ static void take_signals(struct master *master)
         if (info.ssi_signo == SIGHUP && !master->stopping)
             reload(master);
         else if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
-            master->stopping = true;
+            stop(master);
     }
 }
 

@@ -15,6 +15,8 @@ struct prefork {
     int (*work)(void *shared, int to);
     /* Before workers are replaced for SIGHUP; false leaves the old ones alone. May be NULL. */
     bool (*reload)(void *shared);
+    /* Once, before the workers are asked to finish for good. May be NULL. */
+    void (*stop)(void *shared);
 };
 
 #define PREFORK_REFUSED 78 // EX_CONFIG: starting again would change nothing

@@ -475,6 +475,30 @@ static void *release_later(void *unused)
     return unused;
 }
 
+START_TEST(test_stopping_serves_the_queue)
+{
+    const char *parameters[] = { "REQUEST_METHOD=GET", "REQUEST_URI=/hold", NULL };
+    int connections[5];
+    pthread_t releaser;
+
+    start(1, 0);
+    hold = true;
+    for (int i = 0; i < 5; i++) {
+        connections[i] = client_open(path);
+        client_begin(connections[i], parameters);
+        client_body(connections[i], "", 0);
+    }
+    while (held == 0)
+        nap();
+    ck_assert_int_eq(pthread_create(&releaser, NULL, release_later, NULL), 0);
+    ck_assert(fcgi_stop(fcgi, 20));
+    fcgi = NULL;
+    pthread_join(releaser, NULL);
+    for (int i = 0; i < 5; i++)
+        ck_assert_str_eq(body_of(client_read(connections[i])), "GET /hold ? - - 0\n");
+}
+END_TEST
+
 START_TEST(test_stopping_finishes_what_runs_and_takes_nothing_new)
 {
     const char *parameters[] = { "REQUEST_METHOD=GET", "REQUEST_URI=/hold", NULL };
@@ -586,6 +610,7 @@ int main(void)
     tcase_add_test(requests, test_a_hundred_at_once_each_get_their_own_answer);
     tcase_add_checked_fixture(stopping, set_up, tear_down);
     tcase_add_test(stopping, test_idle_threads_stop_at_once);
+    tcase_add_test(stopping, test_stopping_serves_the_queue);
     tcase_add_test(stopping, test_stopping_finishes_what_runs_and_takes_nothing_new);
     tcase_add_test(stopping, test_stopping_does_not_wait_for_ever);
     tcase_add_checked_fixture(listening, set_up, tear_down);
