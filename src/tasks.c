@@ -4,6 +4,7 @@
 #include "payments/checkout.h"
 #include "payments/payment.h"
 #include "payments/refund.h"
+#include "payments/sweep.h"
 #include "payments/webhook.h"
 
 static struct error *seal_audit(struct ctx *ctx, const struct job *job)
@@ -30,6 +31,8 @@ const struct task tasks[] = {
         .summary = "Reads the object of a stored event from the provider and applies it" },
     { "checkout.expire", checkout_expire_task, .lease = 120,
         .summary = "Ends a checkout session whose time has run out" },
+    { "sweep", sweep_task, .every = 300, .lease = 300,
+        .summary = "Reads the providers' own lists of events for what no webhook brought" },
     { "audit.seal", seal_audit, .every = 5,
         .summary = "Links new rows of the audit log into its chain" },
     { "retention", forget_expired, .every = 600,

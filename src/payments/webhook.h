@@ -18,7 +18,7 @@ struct webhook_event {
     const char *id;
     const char *provider, *provider_event_id, *type, *api_version, *object_id, *payment_reference;
     enum webhook_status status;
-    struct bytes payload; // sealed; not in lists
+    struct bytes payload; // sealed, only for inserting; none when it was swept from the provider's list
     const char *error;
     struct instant event_created_at, received_at, processed_at;
 };

@@ -38,7 +38,9 @@ struct error *webhook_row(struct ctx *ctx, const char *id, struct webhook_event 
 struct error *webhook_insert(struct ctx *ctx, const struct webhook_event *event, bool *inserted)
 {
     SQL(insert, "INSERT INTO webhook_events (id, provider, provider_event_id, type, api_version, object_id, payment_reference,"
-                " status, payload, event_created_at, received_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 'stored', $8, $9, $10)"
+                " status, payload, source, event_created_at, received_at)"
+                "VALUES ($1, $2, $3, $4, $5, $6, $7, 'stored', $8,"
+                " CASE WHEN $8::bytea IS NULL THEN 'swept' ELSE 'delivered' END, $9, $10)"
                 "ON CONFLICT (provider, provider_event_id) DO NOTHING");
     int64_t affected;
 
