@@ -88,6 +88,8 @@ make_lists() {
     tracked 'src/cli/*.c' 'src/cli/*.h' | list command_files
     tracked 'src/sandbox/*.c' 'src/sandbox/*.h' | list sandbox_files
     tracked templates static locales 'sql/*.sql' | list data_files
+    tracked apache-conf lighttpd-conf | list conf_files
+    tracked docs | list doc_files
     tracked 'src/sandbox' | grep -vE '\.[ch]$' | list sandbox_data_files
     tracked tests | grep -vE '^tests/(lib|unit|domain|contract|fuzz)/.*\.[ch]$' | list test_files
     tests

@@ -237,8 +237,7 @@ static enum cli_status unknown(int argc, char **argv)
 
     for (size_t i = 0; i < command_count; i++)
         if (strncmp(commands[i].name, argv[0], length) == 0 && commands[i].name[length] == ' ') {
-            fprintf(stderr, "%s till %s %s", begun ? "," : "till: did you mean", commands[i].name,
-                commands[i].arguments);
+            fprintf(stderr, "%s till %s", begun ? "," : "till: did you mean", commands[i].name);
             begun = true;
         }
     if (begun)

@@ -83,13 +83,13 @@ async function psql(conninfo, sql) {
   return stdout.replace(/\n$/, '');
 }
 
-/** A database of one's own, copied from the template. */
-async function createDatabase() {
+/** A database of one's own, copied from the template, or empty but for its owner. */
+async function createDatabase({ empty = false } = {}) {
   const server = parseConninfo(required('TILL_TEST_DATABASE_URL'));
   const name = `till_test_${process.pid}_${crypto.randomBytes(4).toString('hex')}`;
   const admin = conninfoOf({ ...server, dbname: 'postgres' });
   const all = conninfoOf({ ...server, dbname: name });
-  await psql(admin, `CREATE DATABASE ${name} TEMPLATE ${server.dbname}`);
+  await psql(admin, `CREATE DATABASE ${name} ${empty ? 'OWNER till_owner' : `TEMPLATE ${server.dbname}`}`);
   return {
     name,
     /** Conninfo of the application's role, and of the schema's owner. */
