@@ -156,11 +156,7 @@ char *arena_strndup(struct arena *arena, const char *text, size_t length)
 
 char *arena_strdup(struct arena *arena, const char *text)
 {
-    size_t length = strlen(text);
-    char *copy = arena_alloc(arena, length + 1);
-
-    memcpy(copy, text, length);
-    return copy;
+    return arena_strndup(arena, text, strlen(text));
 }
 
 char *arena_printf(struct arena *arena, const char *format, ...)

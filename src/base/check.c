@@ -7,7 +7,6 @@
 #include "base/config.h"
 #include "base/ctx.h"
 #include "base/field.h"
-#include "base/field.h"
 #include "base/id.h"
 #include "base/url.h"
 
@@ -80,6 +79,6 @@ void check_metadata(struct ctx *ctx, json_t *metadata, const char *pointer, stru
     {
         wrong = wrong_note(name, value);
         if (wrong) // a name of any length is not repeated
-            error_add_field(ctx, error, strlen(name) > 100 ? "#/metadata" : pointer_to(ctx, "#/metadata", name), "%s", wrong);
+            error_add_field(ctx, error, strlen(name) > 100 ? pointer : pointer_to(ctx, pointer, name), "%s", wrong);
     }
 }

@@ -601,7 +601,7 @@ static void check_lists(struct loading *loading)
     const struct config *config = loading->config;
 
     each_word(loading, config->stripe_webhook_secret, ", ", check_webhook_secret);
-    each_word(loading, config->return_origins, " ,", check_origin);
+    each_word(loading, config->return_origins, " ", check_origin);
     each_word(loading, config->trusted_proxies, " ,", check_network);
 }
 

@@ -315,14 +315,15 @@ static bool has_card_number(const json_t *value)
 
 static void read_json(const struct reading *r, json_t *value)
 {
-    if (r->field->object && !json_is_object(value))
+    if (r->field->object && !json_is_object(value)) {
         wrong(r, "must be an object");
-    else if (has_card_number(value))
+    } else if (has_card_number(value)) {
         wrong(r, no_card_number);
-    else
+    } else {
         *(json_t **)r->out = value;
-    if (r->field->check_members && json_is_object(value))
-        r->field->check_members(r->ctx, value, r->pointer, r->error);
+        if (r->field->check_members && json_is_object(value))
+            r->field->check_members(r->ctx, value, r->pointer, r->error);
+    }
 }
 
 static void read_members(struct ctx *ctx, const struct field *fields, json_t *object, const char *pointer, void *out,

@@ -16,23 +16,23 @@ struct style {
     const char *group;
     const char *decimal;
     const char *before; // the whole text
+    const char *gap;    // between symbol and number
+    int grouped_from;   // how many digits
     bool symbol_first;
-    const char *gap;          // between symbol and number
-    bool sign_at_number;      // "€ -5,00", not "-€ 5,00"
-    int digits_before_groups; // from this many digits on, groups are split
+    bool sign_at_number; // "€ -5,00", not "-€ 5,00"
 };
 
 static const struct style styles[] = {
-    { "en", ",", ".", "", true, "", false, 4 },
-    { "de", ".", ",", "", false, NBSP, true, 4 },
-    { "fr", NARROW, ",", "", false, NBSP, true, 4 },
-    { "es", ".", ",", "", false, NBSP, true, 5 },
-    { "it", ".", ",", "", false, NBSP, true, 4 },
-    { "nl", ".", ",", "", true, NBSP, true, 4 },
-    { "pt", ".", ",", "", true, NBSP, false, 4 },
-    { "pl", NBSP, ",", "", false, NBSP, true, 5 },
-    { "ja", ",", ".", "", true, "", false, 4 },
-    { "ar", ",", ".", RTL, false, NBSP, true, 4 },
+    { "en", ",", ".", "", "", 4, true, false },
+    { "de", ".", ",", "", NBSP, 4, false, true },
+    { "fr", NARROW, ",", "", NBSP, 4, false, true },
+    { "es", ".", ",", "", NBSP, 5, false, true },
+    { "it", ".", ",", "", NBSP, 4, false, true },
+    { "nl", ".", ",", "", NBSP, 4, true, true },
+    { "pt", ".", ",", "", NBSP, 4, true, false },
+    { "pl", NBSP, ",", "", NBSP, 5, false, true },
+    { "ja", ",", ".", "", "", 4, true, false },
+    { "ar", ",", ".", RTL, NBSP, 4, false, true },
 };
 
 /* What stands for a currency. Where `languages` is given, only in those; the first row that fits counts. A code without a
@@ -125,7 +125,7 @@ static const char *number_text(struct arena *arena, const char *value, const str
 {
     struct buf buf = { .arena = arena };
     size_t whole = strcspn(value, ".");
-    bool grouped = whole >= (size_t)style->digits_before_groups;
+    bool grouped = whole >= (size_t)style->grouped_from;
 
     for (size_t i = 0; i < whole; i++) {
         if (grouped && i > 0 && (whole - i) % 3 == 0)

@@ -169,6 +169,7 @@ static const struct {
     { "{" AMOUNT ", 'capture': 1}", "#/capture: must be one of: automatic, manual\n" },
     { "{" AMOUNT ", 'number': '7'}", "#/number: must be a whole number\n" },
     { "{" AMOUNT ", 'number': true}", "#/number: must be a whole number\n" },
+    { "{" AMOUNT ", 'retries': '1'}", "#/retries: must be a whole number\n" },
     { "{" AMOUNT ", 'retries': 4}", "#/retries: must be at most 3\n" },
     { "{" AMOUNT ", 'retries': -4}", "#/retries: must be at least -3\n" },
     { "{" AMOUNT ", 'retries': 4294967296}", "#/retries: must be at most 3\n" },
@@ -320,6 +321,32 @@ START_TEST(test_amounts_have_limits)
     ck_assert_int_eq(error != NULL, limits[_i].detail != NULL);
     if (error)
         ck_assert_str_eq(error->fields[0].detail, limits[_i].detail);
+}
+END_TEST
+
+static void check_notes(struct ctx *unused, json_t *object, const char *pointer, struct error **error)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach(object, name, value)
+        error_add_field(unused, error, pointer_to(&ctx, pointer, name), "is not wanted");
+}
+
+START_TEST(test_members_of_free_json_can_be_checked)
+{
+    const struct field fields[] = { FIELD(struct order, metadata, .check_members = check_notes), FIELD_END };
+    struct order order = { 0 };
+    json_t *value;
+
+    ok(json_read(&ctx, bytes_of("{\"metadata\": {\"a/b\": 1, \"c\": 2}}"), &value));
+    ck_assert_str_eq(base_fields(field_read(&ctx, fields, value, &order)),
+        "#/metadata/a~1b: is not wanted\n#/metadata/c: is not wanted\n");
+
+    // what is refused as a whole is not looked into, and not repeated
+    ok(json_read(&ctx, bytes_of("{\"metadata\": {\"4242424242424242\": 1}}"), &value));
+    ck_assert_str_eq(base_fields(field_read(&ctx, fields, value, &order)),
+        "#/metadata: must not contain a card number\n");
 }
 END_TEST
 
@@ -561,6 +588,7 @@ int main(void)
     tcase_add_test(test_case, test_texts_have_at_most_500_characters);
     tcase_add_test(test_case, test_only_an_object_has_members);
     tcase_add_loop_test(test_case, test_amounts_have_limits, 0, COUNT(limits));
+    tcase_add_test(test_case, test_members_of_free_json_can_be_checked);
     tcase_add_loop_test(test_case, test_numbers_have_limits, 0, COUNT(numbers));
     tcase_add_test(test_case, test_an_int_has_the_limits_of_its_type);
     tcase_add_loop_test(test_case, test_members_are_read_from_text, 0, COUNT(texts));
