@@ -1,0 +1,108 @@
+#include "sandbox/dashboard.h"
+
+#include "base/ctx.h"
+#include "base/field.h"
+#include "sandbox/disputes.h"
+#include "sandbox/intents.h"
+#include "sandbox/memory.h"
+#include "sandbox/refunds.h"
+#include "sandbox/render.h"
+
+#include <string.h>
+
+static struct failure *charge_of(struct call *call, const struct record *intent, struct record **out)
+{
+    *out = refund_charge_of(call, intent);
+    return *out ? NULL : fail(call, NULL, "payment_intent", "This PaymentIntent has no captured charge.");
+}
+
+static struct failure *refund(struct call *call, struct record *intent, const json_t *asked, struct record **out)
+{
+    struct record *charge;
+
+    PASS(charge_of(call, intent, &charge));
+    return refund_make(call, charge, json_get_int(asked, "amount"), json_get_text(asked, "reason"),
+        json_object_get(asked, "metadata"), out);
+}
+
+static struct failure *dispute(struct call *call, struct record *intent, const json_t *asked, struct record **out)
+{
+    const char *reason = json_get_text(asked, "reason");
+    json_int_t amount = json_get_int(asked, "amount");
+    struct record *charge;
+
+    PASS(charge_of(call, intent, &charge));
+    if (!amount)
+        amount = json_get_int(charge->object, "amount_captured");
+    if (amount < 0 || amount > json_get_int(charge->object, "amount_captured"))
+        return fail(call, "amount_too_large", "amount", "More than was captured cannot be disputed.");
+    *out = dispute_open(call, charge, amount, reason ? reason : "fraudulent", json_get_bool(asked, "inquiry"));
+    return NULL;
+}
+
+static struct failure *dispute_close(struct call *call, struct record *intent, const json_t *asked, struct record **out)
+{
+    struct records disputes = store_by(call->sandbox->store, KIND_DISPUTE, "payment_intent", intent->id);
+    const char *status = json_get_text(asked, "status");
+
+    if (status && strcmp(status, "won") != 0 && strcmp(status, "lost") != 0)
+        return fail(call, NULL, "status", "A dispute ends as won or lost.");
+    for (size_t i = disputes.count; i-- > 0;) {
+        if (!dispute_is_open(disputes.items[i]))
+            continue;
+        *out = disputes.items[i];
+        dispute_end(call, *out, status ? status : "lost");
+        return NULL;
+    }
+    return fail(call, NULL, "payment_intent", "This PaymentIntent has no open dispute.");
+}
+
+static struct failure *cancel(struct call *call, struct record *intent, const json_t *asked, struct record **out)
+{
+    if (is_text(intent->object, "status", "succeeded") || is_text(intent->object, "status", "canceled"))
+        return intent_wrong_state(call, intent, "You cannot cancel this PaymentIntent");
+    const char *reason = json_get_text(asked, "reason");
+    intent_cancel_for(call, intent, reason ? reason : "requested_by_customer");
+    *out = intent;
+    return NULL;
+}
+
+static struct failure *capture(struct call *call, struct record *intent, const json_t *asked, struct record **out)
+{
+    json_int_t amount = json_get_int(asked, "amount");
+
+    if (!is_text(intent->object, "status", "requires_capture"))
+        return intent_wrong_state(call, intent, "This PaymentIntent could not be captured");
+    *out = intent;
+    return intent_capture_amount(call, intent, amount > 0 ? amount : json_get_int(intent->object, "amount_capturable"),
+        true);
+}
+
+static const struct {
+    const char *name;
+    struct failure *(*run)(struct call *call, struct record *intent, const json_t *asked, struct record **out);
+} actions[] = {
+    { "refund", refund },
+    { "dispute", dispute },
+    { "dispute_close", dispute_close },
+    { "cancel", cancel },
+    { "capture", capture },
+};
+
+struct failure *dashboard_do(struct call *call, const char *action, const json_t *asked, json_t **out)
+{
+    const char *id = json_get_text(asked, "payment_intent");
+    struct record *intent = store_get(call->sandbox->store, KIND_INTENT, id);
+    struct record *record = NULL;
+
+    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
+        if (strcmp(actions[i].name, action) != 0)
+            continue;
+        if (!intent)
+            return fail_missing(call, "payment_intent", id ? id : "", "payment_intent");
+        PASS(actions[i].run(call, intent, asked, &record));
+        *out = render(call, record->object);
+        return NULL;
+    }
+    return fail_early(call, 404, NULL, NULL, "The dashboard cannot do this: %.40s", action);
+}
