@@ -449,7 +449,7 @@ static bool is_taken_over(const struct ctx *ctx)
 
 struct error *payment_create(struct ctx *ctx, const struct payment_request *request, struct payment *out)
 {
-    const struct provider *provider;
+    const struct provider *provider = NULL;
     const char *customer_id = NULL;
     struct attempt attempt;
 
@@ -569,7 +569,7 @@ static struct error *intend_door(struct ctx *ctx, const char *id, struct payment
 struct error *payment_open_door(struct ctx *ctx, const char *id, struct payment *out)
 {
     struct attempt attempt;
-    bool made;
+    bool made = false;
 
     TRY(IN_TX(ctx, intend_door(ctx, id, out, &attempt, &made)));
     return made ? perform(ctx, out, &attempt, true) : NULL;
@@ -651,7 +651,7 @@ static struct error *intend_cancel(struct ctx *ctx, const char *id, const char *
 static struct error *give_up(struct ctx *ctx, struct payment *payment, const char *reason)
 {
     struct attempt attempt;
-    bool here;
+    bool here = false;
 
     TRY(IN_TX(ctx, intend_cancel(ctx, payment->id, reason, payment, &attempt, &here)));
     return here ? NULL : perform(ctx, payment, &attempt, true);
