@@ -13,10 +13,6 @@
 #include "base/ctx.h"
 #include "base/instant.h"
 
-#ifndef PACKAGE_VERSION
-#define PACKAGE_VERSION "0"
-#endif
-
 #define CONNECT_MS 3000
 #define LOW_SPEED_BYTES 10L
 #define LOW_SPEED_SECONDS 30L
@@ -231,7 +227,7 @@ static void set_limits(CURL *curl, const struct http_request *request)
     SET(CURLOPT_LOW_SPEED_LIMIT, LOW_SPEED_BYTES);
     SET(CURLOPT_LOW_SPEED_TIME, LOW_SPEED_SECONDS);
     SET(CURLOPT_MAXAGE_CONN, KEEP_SECONDS);
-    SET(CURLOPT_USERAGENT, "Till/" PACKAGE_VERSION);
+    SET(CURLOPT_USERAGENT, "Till/" TILL_VERSION);
     if (request->fresh_connection) {
         SET(CURLOPT_FRESH_CONNECT, 1L);
         SET(CURLOPT_FORBID_REUSE, 1L);

@@ -429,7 +429,10 @@ static void search(struct ctx *ctx, struct candidate *best)
         log_info(ctx, "stripe.search", "a search failed: %s", error->cause);
         return;
     }
-    json_array_foreach(json_object_get(found, "data"), i, intent) visit_candidate(best, intent);
+    json_array_foreach(json_object_get(found, "data"), i, intent)
+    {
+        visit_candidate(best, intent);
+    }
 }
 
 static struct error *go_through_list(struct ctx *ctx, struct instant since, struct candidate *best)
