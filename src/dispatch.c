@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/ctx.h"
 #include "base/error.h"
+#include "base/failpoint.h"
 #include "base/field.h"
 #include "base/log.h"
 #include "web/reply.h"
@@ -72,6 +73,8 @@ void dispatch(struct request *r)
 
     if (error)
         reply_error(r, error);
+    failpoint("request", "before_answer_kept");
     keep_answer(r);
+    failpoint("request", "before_reply");
     log_request(r, error, started);
 }

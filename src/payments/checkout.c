@@ -9,6 +9,7 @@
 #include "base/config.h"
 #include "base/crypto.h"
 #include "base/ctx.h"
+#include "base/failpoint.h"
 #include "base/id.h"
 #include "customers/customer.h"
 #include "db/db.h"
@@ -228,6 +229,7 @@ struct error *checkout_pay(struct ctx *ctx, const char *id, const char *key, str
             return error;
         TRY(checkout_row(ctx, id, out->session));
     }
+    failpoint("checkout", "before_door");
     if (!out->session || out->session->payment_id)
         TRY(open_door(ctx, out->session ? out->session->payment_id : out->payment->id, out->payment));
     return payment_client_secret(ctx, out->payment, client_secret);

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/crypto.h"
 #include "base/ctx.h"
+#include "base/failpoint.h"
 #include "base/id.h"
 #include "base/log.h"
 #include "customers/customer.h"
@@ -203,6 +204,7 @@ static struct error *create_at_provider(struct ctx *ctx, struct payment *payment
                 .reference = payment->reference,
                 .metadata = payment->metadata,
             });
+    failpoint("charge", "after_c1");
     switch (outcome.kind) {
     case OUTCOME_DONE: return IN_TX(ctx, record_created(ctx, &outcome.snapshot, payment, attempt));
     case OUTCOME_UNKNOWN: return IN_TX(ctx, mark_unknown(ctx, seen, attempt, payment));
@@ -235,6 +237,7 @@ static struct error *conclude(struct ctx *ctx, struct payment *payment, struct a
     enum payment_status seen = payment->status;
     enum payment_status before = attempt->operation == ATTEMPT_CHARGE ? PAYMENT_CREATED : seen;
 
+    failpoint(attempt_operation_names[attempt->operation], "after_c2");
     switch (outcome->kind) {
     case OUTCOME_DONE: return apply_provider_state(ctx, payment->id, &outcome->snapshot, payment);
     case OUTCOME_UNKNOWN: return IN_TX(ctx, mark_unknown(ctx, seen, attempt, payment));
@@ -266,6 +269,7 @@ static struct error *charge(struct ctx *ctx, struct payment *payment, struct att
         TRY(create_at_provider(ctx, payment, attempt, fresh));
     if (!attempt->confirms || !payment->provider_payment_id)
         return NULL; // for the payer's browser, or not known to exist
+    failpoint("charge", "after_t2");
     struct outcome outcome = provider_of(payment)->confirm(ctx,
         &(struct confirm_request){
             .reference = payment->provider_payment_id,
@@ -306,12 +310,16 @@ static struct error *cancel(struct ctx *ctx, struct payment *payment, struct att
 
 static struct error *perform(struct ctx *ctx, struct payment *payment, struct attempt *attempt, bool fresh)
 {
-    switch (attempt->operation) {
-    case ATTEMPT_CHARGE: return charge(ctx, payment, attempt, fresh);
-    case ATTEMPT_CAPTURE: return capture(ctx, payment, attempt, fresh);
-    case ATTEMPT_CANCEL: return cancel(ctx, payment, attempt, fresh);
-    }
-    return NULL;
+    static struct error *(*const steps[])(struct ctx *ctx, struct payment *payment, struct attempt *attempt, bool fresh) = {
+        [ATTEMPT_CHARGE] = charge,
+        [ATTEMPT_CAPTURE] = capture,
+        [ATTEMPT_CANCEL] = cancel,
+    };
+
+    failpoint(attempt_operation_names[attempt->operation], "after_t1");
+    struct error *error = steps[attempt->operation](ctx, payment, attempt, fresh);
+    failpoint(attempt_operation_names[attempt->operation], "after_t3");
+    return error;
 }
 
 /* T1: the intention ------------------------------------------------------------------------------------------------- */
@@ -463,6 +471,7 @@ struct error *payment_create(struct ctx *ctx, const struct payment_request *requ
     TRY(open_attempt(ctx, out, ATTEMPT_CHARGE, out->amount.minor, &attempt));
     attempt.confirms = out->confirmation == CONFIRMATION_AUTOMATIC;
     attempt.off_session = request->off_session;
+    failpoint("charge", "before_t1");
     TRY(IN_TX(ctx, intend_create(ctx, out, &attempt)));
     return perform(ctx, out, &attempt, true);
 }
@@ -534,6 +543,7 @@ struct error *payment_confirm(struct ctx *ctx, const char *id, const struct conf
     TRY(payment_get(ctx, id, out));
     TRY(breaker_check(ctx, out->provider));
     TRY(count_attempt(ctx, out->customer_id));
+    failpoint("confirm", "before_t1");
     TRY(IN_TX(ctx, intend_confirm(ctx, id, order, out, &attempt)));
     return perform(ctx, out, &attempt, true);
 }
@@ -611,6 +621,7 @@ struct error *payment_capture(struct ctx *ctx, const char *id, struct money amou
 
     if (is_taken_over(ctx))
         return take_over(ctx, out);
+    failpoint("capture", "before_t1");
     TRY(IN_TX(ctx, intend_capture(ctx, id, amount, out, &attempt)));
     return perform(ctx, out, &attempt, true);
 }
@@ -653,6 +664,7 @@ static struct error *give_up(struct ctx *ctx, struct payment *payment, const cha
     struct attempt attempt;
     bool here = false;
 
+    failpoint("cancel", "before_t1");
     TRY(IN_TX(ctx, intend_cancel(ctx, payment->id, reason, payment, &attempt, &here)));
     return here ? NULL : perform(ctx, payment, &attempt, true);
 }
@@ -735,6 +747,7 @@ static struct error *go_on_attempt(struct ctx *ctx, struct payment *payment, str
     bool known, open;
 
     TRY(ask(ctx, payment, &snapshot, &known));
+    failpoint("resolver", "after_ask");
     if (known) {
         TRY(apply_provider_state(ctx, payment->id, &snapshot, payment));
         TRY(attempt_open(ctx, payment->id, &still, &open));
@@ -833,7 +846,10 @@ static bool is_settled(const struct error *error)
 struct error *payment_resolve_task(struct ctx *ctx, const struct job *job)
 {
     struct payment payment = { 0 };
+
+    failpoint("resolver", "before");
     struct error *error = payment_go_on(ctx, job->subject, &payment);
+    failpoint("resolver", "after");
 
     if (error && !is_settled(error))
         log_warn(ctx, "payment.resolve", "%s: %s", job->subject, error->cause ? error->cause : error->detail);

@@ -5,6 +5,7 @@
 #include "access/idempotency.h"
 #include "base/arena.h"
 #include "base/ctx.h"
+#include "base/failpoint.h"
 #include "base/id.h"
 #include "base/log.h"
 #include "db/db.h"
@@ -220,6 +221,7 @@ static struct error *send(struct ctx *ctx, const struct payment *payment, struct
     struct refund_view failed = { .refund_id = refund->id, .status = "failed" };
     struct error *error;
 
+    failpoint("refund", "after_c2");
     switch (outcome.kind) {
     case OUTCOME_DONE: return IN_TX(ctx, record(ctx, &outcome.refund, refund));
     case OUTCOME_UNKNOWN:
@@ -275,8 +277,12 @@ struct error *refund_create(struct ctx *ctx, const struct refund_request *reques
         .created_at = ctx->now,
         .updated_at = ctx->now,
     };
+    failpoint("refund", "before_t1");
     TRY(IN_TX(ctx, intend(ctx, request, &payment, out)));
-    return send(ctx, &payment, out, 0);
+    failpoint("refund", "after_t1");
+    struct error *error = send(ctx, &payment, out, 0);
+    failpoint("refund", "after_t3");
+    return error;
 }
 
 struct error *refund_resolve_task(struct ctx *ctx, const struct job *job)

@@ -1,6 +1,7 @@
 #include "payments/sweep.h"
 
 #include "base/ctx.h"
+#include "base/failpoint.h"
 #include "base/id.h"
 #include "base/log.h"
 #include "db/db.h"
@@ -55,6 +56,7 @@ static struct error *sweep_provider(struct ctx *ctx, const struct provider *prov
         struct provider_event *events;
         int64_t more = 0;
         TRY(provider->list_events(ctx, sweep.swept_until, sweep.last_event_id, PAGE, &events, &count));
+        failpoint("sweep", "before_store");
         TRY(IN_TX(ctx, take_page(ctx, provider, events, count, &sweep, &more)));
         *found += more;
     }

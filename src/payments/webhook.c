@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/crypto.h"
 #include "base/ctx.h"
+#include "base/failpoint.h"
 #include "base/id.h"
 #include "base/log.h"
 #include "db/db.h"
@@ -56,7 +57,10 @@ struct error *webhook_receive(struct ctx *ctx, const char *provider_name, struct
         .event_created_at = said.created_at,
         .received_at = ctx->now,
     };
-    return IN_TX(ctx, store(ctx, &event, duplicate));
+    failpoint("webhook", "before_store");
+    TRY(IN_TX(ctx, store(ctx, &event, duplicate)));
+    failpoint("webhook", "after_store");
+    return NULL;
 }
 
 /* Looking ----------------------------------------------------------------------------------------------------------- */
@@ -127,7 +131,9 @@ static struct error *process(struct ctx *ctx, const struct webhook_event *event)
     TRY(whose(ctx, event, &snapshot, &id));
     if (!id)
         return webhook_set_status(ctx, event->id, WEBHOOK_IGNORED, "not_ours");
+    failpoint("webhook_job", "after_ask");
     TRY(apply_provider_state(ctx, id, &snapshot, &payment));
+    failpoint("webhook_job", "after_apply");
     return webhook_set_status(ctx, event->id, WEBHOOK_PROCESSED, NULL);
 }
 
