@@ -6,7 +6,9 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const axe = require('axe-core');
-const { chromium } = require('playwright-core');
+const { chromium, selectors } = require('playwright-core');
+
+selectors.setTestIdAttribute('data-test');
 
 const SIZES = { 1280: { width: 1280, height: 900 }, 390: { width: 390, height: 844 } };
 const FLAGS = [
@@ -27,6 +29,15 @@ const CARDS = {
 
 /** An app's own browser: it cannot be trusted with a frame for the bank. */
 const IN_APP = 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148 Instagram 350.0';
+
+/** A sentence for a person, and never the provider's words. */
+const DECLINES = {
+  declined: 'Your bank declined the card without giving a reason.',
+  insufficientFunds: 'There is not enough money available on this card.',
+  expired: 'This card has expired.',
+  wrongCvc: 'The security code of the card is wrong.',
+  processingError: 'Something went wrong at the bank while it worked on the card.',
+};
 
 function launch() {
   return chromium.launch({ executablePath: process.env.TILL_TEST_CHROMIUM || '/usr/bin/chromium', args: FLAGS });
@@ -93,6 +104,17 @@ async function pay(page, number, options) {
   await page.getByTestId('pay').click();
 }
 
+/** Opens the page of a session and waits for the card form. */
+async function open(page, session, query = '') {
+  await page.goto(session.url + query);
+  await inState(page, 'ready');
+}
+
+/** The element that has the focus, by its id or test hook. */
+function focused(page) {
+  return page.evaluate(() => document.activeElement?.id || document.activeElement?.getAttribute('data-test') || document.activeElement?.tagName);
+}
+
 /** The bank's page in its frame over ours. */
 function challenge(page) {
   return page.getByTestId('challenge').frameLocator('iframe');
@@ -118,5 +140,5 @@ async function assertAccessible(page) {
 }
 
 module.exports = {
-  CARDS, IN_APP, SIZES, assertAccessible, cardFrame, challenge, fillCard, inState, launch, main, newPage, pay, screenshotDirectory, shot,
+  CARDS, DECLINES, IN_APP, SIZES, assertAccessible, cardFrame, challenge, fillCard, focused, inState, launch, main, newPage, open, pay, screenshotDirectory, shot,
 };
