@@ -82,7 +82,8 @@ static void start(void)
     master = fork();
     ck_assert_int_ge(master, 0);
     if (master == 0) {
-        freopen("/dev/null", "w", stderr);
+        if (!freopen("/dev/null", "w", stderr))
+            _exit(EXIT_FAILURE);
         exit(prefork_run(&prefork));
     }
 }

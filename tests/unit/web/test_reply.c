@@ -341,7 +341,7 @@ START_TEST(test_without_a_template_an_error_is_still_told)
 {
     struct request *r = routed("GET", "/");
 
-    freopen("/dev/null", "w", stderr); // the log says it too
+    ck_assert_ptr_nonnull(freopen("/dev/null", "w", stderr)); // the log says it too
     reply_error(r, error_new(&ctx, E_NOT_FOUND, "gone"));
     ck_assert_str_eq(json_get_text(web_json(web_reply(r)), "detail"), "gone");
 }
