@@ -1,5 +1,5 @@
 #!/bin/bash
-# fuzz.sh BUILD SECONDS: each fuzz driver in turn, from its corpus in tests/fuzz/NAME, with what it finds in var/fuzz.
+# fuzz.sh BUILD SECONDS: each fuzz driver in turn, from its corpus in tests/fuzz/corpus/NAME, with what it finds in var/fuzz.
 set -euo pipefail
 build=$1
 seconds=$2
@@ -8,11 +8,12 @@ found=0
 
 while read -r source; do
     name=$(basename "$source" .c)
-    mkdir -p "var/fuzz/$name" "tests/fuzz/$name"
+    corpus=tests/fuzz/corpus/${name#fuzz_}
+    mkdir -p "var/fuzz/$name" "$corpus"
     printf '%-24s ' "$name"
     log=var/fuzz/$name.log
     if "$build/tests/fuzz/$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -artifact_prefix="var/fuzz/$name-" \
-        "var/fuzz/$name" "tests/fuzz/$name" >"$log" 2>&1; then
+        "var/fuzz/$name" "$corpus" >"$log" 2>&1; then
         grep -oE 'Done [0-9]+ runs' "$log" || echo "done"
     else
         echo "found something: $log"

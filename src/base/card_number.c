@@ -97,7 +97,7 @@ bool card_number_in(const char *text)
     char before = ' ';
 
     while (*text) {
-        if (is_uuid(text) && before != '-') {
+        if (is_uuid(text)) {
             text += UUID_LENGTH;
         } else if (is_digit(*text)) {
             if (before != '+' && card_number_at(text))

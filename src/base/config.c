@@ -615,6 +615,14 @@ static void check_descriptor(struct loading *loading)
         wrong(loading, "STATEMENT_DESCRIPTOR", "must have a letter and none of < > \\ ' \" *");
 }
 
+static void check_email(struct loading *loading)
+{
+    const char *email = loading->config->support_email;
+
+    if (email && (!strchr(email, '@') || strpbrk(email, " <>,\"")))
+        wrong(loading, "SUPPORT_EMAIL", "must be an address like help@shop.example.com");
+}
+
 static void check_database(struct loading *loading)
 {
     if ((loading->needs & CONFIG_DATABASE) && !loading->config->database_url)
@@ -666,6 +674,7 @@ static void (*const rules[])(struct loading *loading) = {
     check_urls,
     check_lists,
     check_descriptor,
+    check_email,
     check_database,
     check_keys,
     note_redis,

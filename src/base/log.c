@@ -17,6 +17,8 @@
 #define TEXT_AT_MOST 256     // of what may come from outside
 #define MESSAGE_AT_MOST 1024 // of what we say ourselves
 #define DEPTH_AT_MOST 4
+#define SECRET_AT_LEAST 10 // characters after its mark
+#define LETTERS_AND_DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 static const char *const level_names[] = { "debug", "info", "warn", "error" };
 
@@ -61,12 +63,37 @@ static void put_escaped(struct line *line, uint32_t code, const char *bytes, siz
     }
 }
 
+/* Whether the text holds a key or what gives a payer's browser access to a payment: one of these and a good deal of letters. */
+static bool secret_in(const char *text)
+{
+    static const char *const marks[] = {
+        "sk_test_",
+        "sk_live_",
+        "rk_test_",
+        "rk_live_",
+        "whsec_",
+        "till_test_",
+        "till_live_",
+        "_secret_",
+        "Bearer ",
+    };
+
+    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+        for (const char *found = text; (found = strstr(found, marks[i]));) {
+            found += strlen(marks[i]);
+            if (strspn(found, LETTERS_AND_DIGITS) >= SECRET_AT_LEAST)
+                return true;
+        }
+    }
+    return false;
+}
+
 static void put_string(struct line *line, const char *text, size_t most)
 {
     const char *start = text;
 
-    if (card_number_in(text)) {
-        put_text(line, "\"(not shown: it may be a card number)\"");
+    if (card_number_in(text) || secret_in(text)) {
+        put_text(line, "\"(not shown: it may be a card number or a key)\"");
         return;
     }
     put_text(line, "\"");

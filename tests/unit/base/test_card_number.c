@@ -91,6 +91,9 @@ static const struct {
     // a UUID of digits alone, which as a number would have the form of a card
     { "a1b2c3d4-4242-4242-4242-424242424242", false },
     { "12345678-4242-4242-4242-424242424242", false },
+    { "cart-12345678-4242-4242-4242-424242424242", false },
+    { "cart:42424242-4242-4242-4242-424242424242.", false },
+    { "a1b2c3d4-1111-1111-1111-4242424242424242", true }, // too long for a UUID
     { "order a1b2c3d4-4242-4242-4242-424242424242 paid", false },
     // other long numbers that happen to have the check digit of a card
     { "+4915112345678", false },
