@@ -49,7 +49,7 @@ const struct route routes[] = {
 
     /* Customers */
     { "POST", "/api/v1/customers", customer_api_create, ACCESS_API_KEY, .scope = "customers:write", .idempotent = true,
-        .asked = customer_asked, .shown = customer_shown, .success = 201, .tag = "Customers",
+        .asked = customer_asked, .shown = customer_shown, .success = 201, .success_also = 200, .tag = "Customers",
         .summary = "Make a customer, or find the one with this reference" },
     { "GET", "/api/v1/customers", customer_api_list, ACCESS_API_KEY, .scope = "customers:read",
         .query = customer_list_query, .shown = customer_shown, .shown_list = true, .tag = "Customers",

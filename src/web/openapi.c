@@ -287,23 +287,30 @@ static void add_answer(json_t *answers, struct ctx *ctx, int status, json_t *ans
     set(answers, arena_printf(ctx->arena, "%d", status), answer);
 }
 
+static const char *also_means(int status)
+{
+    return status == 200 ? "It was there already, and is as it was"
+                         : "Accepted; the outcome is not known yet. Ask again, or wait for the event";
+}
+
 static json_t *answers(struct ctx *ctx, const struct route *route)
 {
     bool has_body = strcmp(route->method, "GET") != 0 && strcmp(route->method, "DELETE") != 0;
     bool by_key = route->access == ACCESS_API_KEY;
+    bool of_one = strchr(route->path, '{') != NULL;
+    bool moves_money = route->idempotent && route->success_also == 202;
     const struct {
         int status;
         bool possible;
-    } problems[] = { { 400, true }, { 401, by_key }, { 403, by_key }, { 404, strchr(route->path, '{') != NULL },
-        { 409, route->idempotent }, { 413, has_body }, { 415, has_body && route->asked }, { 422, route->idempotent },
-        { 500, true }, { 503, true } };
+    } problems[] = { { 400, true }, { 401, by_key }, { 402, moves_money }, { 403, by_key }, { 404, of_one },
+        { 409, route->idempotent || (has_body && of_one) }, { 413, has_body }, { 415, has_body && route->asked },
+        { 422, route->idempotent }, { 500, true }, { 503, true } };
     json_t *all = json_object();
 
     add_answer(all, ctx, route->success ? route->success : 200,
         good_answer(route, route->summary ? route->summary : "Done"));
     if (route->success_also)
-        add_answer(all, ctx, route->success_also,
-            good_answer(route, "Accepted; the outcome is not known yet. Ask again, or wait for the event"));
+        add_answer(all, ctx, route->success_also, good_answer(route, also_means(route->success_also)));
     for (size_t i = 0; i < sizeof(problems) / sizeof(problems[0]); i++) {
         if (problems[i].possible)
             add_answer(all, ctx, problems[i].status, reference("responses", "Problem"));

@@ -126,6 +126,20 @@ const char *reply_nonce(struct request *r)
 
 /* Errors */
 
+/* The line of a header that the reply already has, or NULL. */
+static const char *header_line(const struct request *r, const char *name)
+{
+    size_t length = strlen(name);
+
+    for (const char *line = r->reply.headers.data; line && *line;) {
+        if (strncasecmp(line, name, length) == 0 && line[length] == ':')
+            return line;
+        line = strchr(line, '\n');
+        line = line ? line + 1 : NULL;
+    }
+    return NULL;
+}
+
 static void set_text(json_t *object, const char *name, const char *text)
 {
     if (text)
@@ -208,7 +222,7 @@ void reply_error(struct request *r, const struct error *error)
 
     if (retry_after > 0)
         reply_header(r, "Retry-After", "%d", retry_after);
-    if (status == 401 && (!r->route || r->route->access == ACCESS_API_KEY))
+    if (status == 401 && (!r->route || r->route->access == ACCESS_API_KEY) && !header_line(r, "WWW-Authenticate"))
         reply_header(r, "WWW-Authenticate", "Bearer realm=\"till\"");
     if (wants_page(r) && error_page(r, error, members, retry_after))
         return;
@@ -218,20 +232,6 @@ void reply_error(struct request *r, const struct error *error)
 }
 
 /* Headers and the whole answer */
-
-/* The line of a header that the reply already has, or NULL. */
-static const char *header_line(const struct request *r, const char *name)
-{
-    size_t length = strlen(name);
-
-    for (const char *line = r->reply.headers.data; line && *line;) {
-        if (strncasecmp(line, name, length) == 0 && line[length] == ':')
-            return line;
-        line = strchr(line, '\n');
-        line = line ? line + 1 : NULL;
-    }
-    return NULL;
-}
 
 void reply_header(struct request *r, const char *name, const char *format, ...)
 {

@@ -38,7 +38,7 @@ struct route {
     const struct field *shown;  // members of the answer
     bool shown_list;            // … of each entry of a list
     int success;                // status of a good answer, 200 when 0
-    int success_also;           // 202 where the outcome may come later, or 0
+    int success_also;           // 202 where the outcome may come later, 200 where it may exist already, or 0
     size_t max_body;            // 0 is REQUEST_MAX_BODY
     const char *tag;            // groups the OpenAPI document
     const char *summary;

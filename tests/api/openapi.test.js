@@ -1,0 +1,351 @@
+'use strict';
+
+// The API's description is valid, whole, and true: every route gets good and bad requests, and what comes back is held against it.
+
+const assert = require('node:assert/strict');
+const crypto = require('node:crypto');
+const fs = require('node:fs');
+const path = require('node:path');
+const { after, before, describe, test } = require('node:test');
+const { default: Ajv } = require('ajv/dist/2020.js');
+const addFormats = require('ajv-formats');
+const { WEBHOOK_SECRET, startTill, top } = require('../lib/till.js');
+
+let till, description, ajv;
+const made = {}; // what requests need to stand on
+
+before(async () => {
+  till = await startTill();
+  description = (await till.api('GET', '/api/v1/openapi.json', { apiKey: null })).body;
+  ajv = new Ajv({ strict: false, allErrors: true });
+  addFormats(ajv);
+  ajv.addSchema({ $id: 'till', ...closed(description) });
+  made.customer = (await good('POST', '/api/v1/customers', { email: 'known@example.com', reference: 'user_1' })).id;
+  made.payment = (await good('POST', '/api/v1/payments', pay())).id;
+  made.refund = (await good('POST', `/api/v1/payments/${made.payment}/refund`, { amount: usd('1.00') })).id;
+  made.session = (await good('POST', '/api/v1/checkout/sessions', { amount: usd('5.00') })).id;
+  assert.equal((await webhook('/api/v1/webhooks/stripe', { id: 'evt_openapi_1' })).status, 200);
+  made.event = (await till.api('GET', '/api/v1/webhooks/events')).body.data.find((event) => event.provider_event_id === 'evt_openapi_1').id;
+});
+after(() => till && till.stop());
+
+async function good(method, address, body) {
+  const answer = await till.api(method, address, { body });
+  assert.ok(answer.status < 300, `${method} ${address}: ${answer.status} ${answer.text}`);
+  return answer.body;
+}
+
+const usd = (value) => ({ value, currency: 'USD' });
+const pay = (more) => ({ amount: usd('12.34'), payment_method_id: 'pm_card_visa', ...more });
+const waiting = async () => (await good('POST', '/api/v1/payments', { amount: usd('7.00') })).id;
+const authorized = async () => (await good('POST', '/api/v1/payments', pay({ capture: false }))).id;
+
+function webhook(address, event = {}, secret = WEBHOOK_SECRET) {
+  const raw = JSON.stringify({
+    id: `evt_${crypto.randomBytes(8).toString('hex')}`, object: 'event', type: 'customer.created', api_version: '2026-08-26.dahlia',
+    created: 1760000000, livemode: false, pending_webhooks: 1, request: null, data: { object: { id: 'cus_1', object: 'customer' } }, ...event,
+  });
+  const time = Math.floor(Date.now() / 1000);
+  const v1 = crypto.createHmac('sha256', secret).update(`${time}.${raw}`).digest('hex');
+  return till.api('POST', address, { raw, apiKey: null, headers: { 'content-type': 'application/json', 'stripe-signature': `t=${time},v1=${v1}` } });
+}
+
+/** An answer has the members that the description names, and no others. */
+function closed(schema) {
+  if (Array.isArray(schema)) return schema.map(closed);
+  if (!schema || typeof schema !== 'object') return schema;
+  const copy = Object.fromEntries(Object.entries(schema).map(([name, value]) => [name, closed(value)]));
+  if (copy.properties && [copy.type].flat().includes('object') && copy.additionalProperties === undefined) copy.additionalProperties = false;
+  return copy;
+}
+
+const escaped = (text) => text.replace(/~/g, '~0').replace(/\//g, '~1');
+
+/** What is wrong with a value by the schema at this place of the description; '' when nothing is. */
+function faults(pointer, value) {
+  const validate = ajv.getSchema(`till#${encodeURI(pointer)}`) || ajv.compile({ $ref: `till#${encodeURI(pointer)}` });
+  return validate(value) ? '' : ajv.errorsText(validate.errors, { separator: '\n' });
+}
+
+function checkRequest(route, body) {
+  const place = `/paths/${escaped(route.path)}/${route.method}/requestBody`;
+  return body === undefined ? '' : faults(`${place}/content/application~1json/schema`, body);
+}
+
+/** The status is one that the operation names, and the body fits the schema given for it. */
+function checkAnswer(route, answer) {
+  const responses = description.paths[route.path][route.method].responses;
+  const what = `${route.name}: ${answer.status} ${answer.text}`;
+  const status = answer.status >= 400 && !responses[answer.status] ? 'default' : answer.status; // of good answers each is named
+  let response = responses[status];
+  let place = `/paths/${escaped(route.path)}/${route.method}/responses/${status}`;
+  assert.ok(response, `the description knows no ${answer.status} of ${what}`);
+  if (response.$ref) {
+    place = response.$ref.slice(1);
+    response = description.components.responses[response.$ref.split('/').pop()];
+  }
+  const type = answer.headers.get('content-type');
+  assert.deepEqual(Object.keys(response.content), [type.split(';')[0]], what);
+  assert.equal(faults(`${place}/content/${escaped(type.split(';')[0])}/schema`, answer.body), '', what);
+  for (const header of Object.keys(response.headers)) assert.ok(answer.headers.get(header), `${header} of ${what}`);
+  if (answer.status >= 400) {
+    assert.equal(answer.body.status, answer.status);
+    assert.equal(answer.body.request_id, answer.headers.get('x-request-id'));
+    assert.equal(answer.body.type, `${till.url}/docs/errors#${answer.body.code}`);
+  }
+}
+
+// The requests -----------------------------------------------------------------------------------------------------------
+// Each is [status, address, body] or [status, address, body, options], made when it is its turn. An address without a body that
+// takes one gets none.
+
+const examples = {
+  'POST /api/v1/payments': {
+    good: [
+      () => [201, '/api/v1/payments', pay({ customer_id: made.customer, reference: 'order_1', metadata: { course: 'c1', seats: 2, gift: true } })],
+      () => [201, '/api/v1/payments', { amount: { value: '500', currency: 'jpy' }, idempotency_key: crypto.randomUUID() }],
+      () => [201, '/api/v1/payments', pay({ payment_method_id: 'pm_card_threeDSecure2Required' })],
+    ],
+    bad: [
+      () => [400, '/api/v1/payments', { amount: 500, colour: 'red' }],
+      () => [402, '/api/v1/payments', pay({ payment_method_id: 'pm_card_visa_chargeDeclined' })],
+      () => [402, '/api/v1/payments', pay({ payment_method_id: 'pm_card_visa_chargeDeclinedInsufficientFunds' })],
+      () => [415, '/api/v1/payments', pay(), { headers: { 'content-type': 'text/plain' } }],
+    ],
+  },
+  'GET /api/v1/payments': {
+    good: [() => [200, '/api/v1/payments?limit=2'], () => [200, `/api/v1/payments?customer_id=${made.customer}&status=succeeded&currency=USD`]],
+    bad: [() => [400, '/api/v1/payments?limit=0&status=bought&colour=red']],
+  },
+  'GET /api/v1/payments/history': {
+    good: [() => [200, '/api/v1/payments/history?limit=2&offset=1']],
+    bad: [() => [400, '/api/v1/payments/history?offset=-1']],
+  },
+  'GET /api/v1/payments/{id}': {
+    good: [() => [200, `/api/v1/payments/${made.payment}`]],
+    bad: [() => [404, '/api/v1/payments/pay_00000000000000000000000000']],
+  },
+  'POST /api/v1/payments/{id}/confirm': {
+    good: [async () => [200, `/api/v1/payments/${await waiting()}/confirm`, { payment_method_id: 'pm_card_visa' }]],
+    bad: [
+      async () => [400, `/api/v1/payments/${await waiting()}/confirm`, {}],
+      async () => [402, `/api/v1/payments/${await waiting()}/confirm`, { payment_method_id: 'pm_card_visa_chargeDeclined' }],
+      () => [404, '/api/v1/payments/pay_00000000000000000000000000/confirm', { payment_method_id: 'pm_card_visa' }],
+    ],
+  },
+  'POST /api/v1/payments/{id}/capture': {
+    good: [
+      async () => [200, `/api/v1/payments/${await authorized()}/capture`],
+      async () => [200, `/api/v1/payments/${await authorized()}/capture`, { amount: usd('2.00') }],
+    ],
+    bad: [
+      () => [400, `/api/v1/payments/${made.payment}/capture`],
+      async () => [400, `/api/v1/payments/${await authorized()}/capture`, { amount: { value: '2.00', currency: 'EUR' } }],
+    ],
+  },
+  'POST /api/v1/payments/{id}/cancel': {
+    good: [async () => [200, `/api/v1/payments/${await waiting()}/cancel`, { reason: 'out of stock' }]],
+    bad: [() => [400, `/api/v1/payments/${made.payment}/cancel`]],
+  },
+  'POST /api/v1/payments/{id}/refund': {
+    good: [() => [201, `/api/v1/payments/${made.payment}/refund`, { amount: usd('0.50'), reason: 'a stain' }]],
+    bad: [
+      () => [400, `/api/v1/payments/${made.payment}/refund`, { amount: usd('100.00') }],
+      () => [404, '/api/v1/payments/pay_00000000000000000000000000/refund', {}],
+    ],
+  },
+  'GET /api/v1/payments/{id}/refunds': {
+    good: [() => [200, `/api/v1/payments/${made.payment}/refunds`]],
+    bad: [() => [404, '/api/v1/payments/pay_00000000000000000000000000/refunds']],
+  },
+  'GET /api/v1/refunds/{id}': {
+    good: [() => [200, `/api/v1/refunds/${made.refund}`]],
+    bad: [() => [404, '/api/v1/refunds/ref_00000000000000000000000000']],
+  },
+  'POST /api/v1/customers': {
+    good: [
+      () => [201, '/api/v1/customers', { email: 'a@example.com', name: 'Ada' }],
+      () => [200, '/api/v1/customers', { reference: 'user_1' }],
+    ],
+    bad: [() => [400, '/api/v1/customers', { email: 'nobody' }]],
+  },
+  'GET /api/v1/customers': {
+    good: [() => [200, '/api/v1/customers?email=known%40example.com']],
+    bad: [() => [400, '/api/v1/customers?limit=1000']],
+  },
+  'GET /api/v1/customers/{id}': {
+    good: [() => [200, `/api/v1/customers/${made.customer}`]],
+    bad: [() => [404, '/api/v1/customers/cust_00000000000000000000000000']],
+  },
+  'POST /api/v1/checkout/sessions': {
+    good: [
+      () => [201, '/api/v1/checkout/sessions', {
+        items: [{ name: 'Pen', quantity: 2, amount: usd('4.00') }, { name: 'Ink', amount: usd('1.00') }], customer_id: made.customer,
+        success_url: `${till.sandboxUrl}/shop/thanks?session={CHECKOUT_SESSION_ID}`, locale: 'de', expires_in: 600,
+      }],
+    ],
+    bad: [() => [400, '/api/v1/checkout/sessions', { success_url: 'https://elsewhere.example/', items: [{}] }]],
+  },
+  'GET /api/v1/checkout/sessions': {
+    good: [() => [200, '/api/v1/checkout/sessions']],
+    bad: [() => [400, '/api/v1/checkout/sessions?cursor=*']],
+  },
+  'GET /api/v1/checkout/sessions/{id}': {
+    good: [() => [200, `/api/v1/checkout/sessions/${made.session}`]],
+    bad: [() => [404, '/api/v1/checkout/sessions/cs_00000000000000000000000000']],
+  },
+  'POST /api/v1/checkout/sessions/{id}/expire': {
+    good: [async () => [200, `/api/v1/checkout/sessions/${(await good('POST', '/api/v1/checkout/sessions', { amount: usd('5.00') })).id}/expire`]],
+    bad: [() => [404, '/api/v1/checkout/sessions/cs_00000000000000000000000000/expire']],
+  },
+  'POST /api/v1/webhooks/stripe': {
+    good: [() => webhook('/api/v1/webhooks/stripe')],
+    bad: [() => webhook('/api/v1/webhooks/stripe', {}, 'whsec_another')],
+  },
+  'POST /api/v1/payments/webhooks/stripe': {
+    good: [() => webhook('/api/v1/payments/webhooks/stripe')],
+    bad: [() => webhook('/api/v1/payments/webhooks/stripe', {}, 'whsec_another')],
+  },
+  'GET /api/v1/webhooks/events': {
+    good: [() => [200, '/api/v1/webhooks/events?type=customer.created']],
+    bad: [() => [400, '/api/v1/webhooks/events?status=lost']],
+  },
+  'GET /api/v1/webhooks/events/{id}': {
+    good: [() => [200, `/api/v1/webhooks/events/${made.event}`], () => [200, '/api/v1/webhooks/events/evt_openapi_1']],
+    bad: [() => [404, '/api/v1/webhooks/events/whe_00000000000000000000000000']],
+  },
+  'POST /api/v1/webhooks/replay': {
+    good: [() => [202, '/api/v1/webhooks/replay', { event_id: made.event }]],
+    bad: [() => [400, '/api/v1/webhooks/replay', {}], () => [404, '/api/v1/webhooks/replay', { event_id: 'evt_never_seen' }]],
+  },
+  'GET /api/v1/openapi.json': {
+    good: [() => [200, '/api/v1/openapi.json']],
+    bad: [],
+  },
+  'POST /api/v1/test/clock': {
+    good: [() => [200, '/api/v1/test/clock', { offset: 0 }]],
+    bad: [() => [400, '/api/v1/test/clock', { offset: 'tomorrow' }]],
+  },
+};
+
+/** The rows of the program's table that belong to the API. */
+function tableRows() {
+  const table = fs.readFileSync(path.join(top, 'src/routes.c'), 'utf8');
+  return [...table.matchAll(/\{ "([A-Z]+)", "(\/api\/v1\/[^"]*)"/g)].map(([, method, address]) => `${method} ${address}`);
+}
+
+const rows = tableRows();
+
+async function send(route, made_) {
+  const example = await made_;
+  if (!Array.isArray(example)) return { answer: example };
+  const [status, address, body, options = {}] = example;
+  const answer = await till.api(route.method.toUpperCase(), address, { body, ...options });
+  assert.equal(answer.status, status, `${route.name}: ${answer.text}`);
+  return { answer, body };
+}
+
+// Tests ------------------------------------------------------------------------------------------------------------------
+
+test('the description is valid OpenAPI 3.1', async () => {
+  const { Validator } = await import('@seriousme/openapi-schema-validator');
+  const validator = new Validator();
+  const result = await validator.validate(structuredClone(description));
+  assert.deepEqual(result.errors ?? [], []);
+  assert.equal(result.valid, true);
+  assert.equal(validator.version, '3.1');
+  assert.equal(description.servers[0].url, till.url);
+});
+
+test('every route of the API is described, nothing else is, and each has examples here', () => {
+  const described = Object.entries(description.paths).flatMap(([address, operations]) =>
+    Object.keys(operations).map((method) => `${method.toUpperCase()} ${address}`));
+  assert.ok(rows.length >= 24);
+  assert.deepEqual(described.sort(), [...rows].sort());
+  assert.deepEqual(Object.keys(examples).sort(), [...rows].sort());
+});
+
+test('what an integrator must expect of a route that moves money is named', () => {
+  const moving = rows.filter((name) => /^POST \/api\/v1\/payments(\/\{id\}\/(confirm|capture|cancel|refund))?$/.test(name));
+  assert.equal(moving.length, 5);
+  for (const name of moving) {
+    const [, address] = name.split(' ');
+    for (const status of [202, 400, 401, 402, 403, 409, 413, 415, 422, 429, 500, 503]) {
+      assert.ok(description.paths[address].post.responses[status], `${name} may answer ${status}`);
+    }
+    const parameters = description.paths[address].post.parameters.map((one) => one.$ref);
+    assert.ok(parameters.includes('#/components/parameters/IdempotencyKey'), name);
+  }
+});
+
+test('operations have names of their own, and say which scope a key needs', () => {
+  const operations = Object.values(description.paths).flatMap((one) => Object.values(one));
+  assert.equal(new Set(operations.map((operation) => operation.operationId)).size, operations.length);
+  for (const operation of operations) {
+    assert.ok(operation.summary && operation.tags.length === 1, operation.operationId);
+    for (const need of operation.security) assert.match(need.api_key[0], /^[a-z]+:[a-z]+$/, operation.operationId);
+  }
+});
+
+describe('a good request is answered as described', () => {
+  for (const name of rows) {
+    const [method, address] = name.split(' ');
+    const route = { name, method: method.toLowerCase(), path: address };
+    test(name, async () => {
+      for (const example of examples[name].good) {
+        const { answer, body } = await send(route, example());
+        assert.ok(answer.status < 300, `${name}: ${answer.status} ${answer.text}`);
+        assert.equal(checkRequest(route, body), '', `${name} is described as taking something else`);
+        checkAnswer(route, answer);
+      }
+    });
+  }
+});
+
+describe('a bad request is answered with a problem, as described', () => {
+  for (const name of rows.filter((one) => examples[one] && examples[one].bad.length > 0)) {
+    const [method, address] = name.split(' ');
+    const route = { name, method: method.toLowerCase(), path: address };
+    test(name, async () => {
+      for (const example of examples[name].bad) {
+        const { answer } = await send(route, example());
+        assert.ok(answer.status >= 400 && answer.status < 500, `${name}: ${answer.status} ${answer.text}`);
+        checkAnswer(route, answer);
+      }
+    });
+  }
+});
+
+describe('without a key, or with one that may not, a route is answered as described', () => {
+  for (const name of rows) {
+    const [method, address] = name.split(' ');
+    const route = { name, method: method.toLowerCase(), path: address };
+    test(name, async () => {
+      const operation = description.paths[address][route.method];
+      const without = await till.api(method, address.replace('{id}', 'x'), { apiKey: null });
+      checkAnswer(route, without);
+      if (operation.security.length === 0) return assert.notEqual(without.status, 401);
+      assert.equal(without.status, 401);
+      assert.equal(without.headers.get('www-authenticate'), 'Bearer realm="till"');
+      const poor = await till.makeKey(operation.security[0].api_key[0] === 'maintenance:run' ? 'payments:read' : 'maintenance:run');
+      const with_ = await till.api(method, address.replace('{id}', 'x'), { apiKey: poor });
+      assert.equal(with_.status, 403);
+      checkAnswer(route, with_);
+    });
+  }
+});
+
+test('every field that is wrong is named, by a pointer into the body or the name of the parameter', async () => {
+  const body = await till.api('POST', '/api/v1/payments', { body: { amount: { value: '1.001', currency: 'USD' }, capture: 'yes', colour: 'red' } });
+  assert.deepEqual(body.body.errors.map((error) => error.pointer).sort(), ['#/amount/value', '#/capture', '#/colour']);
+  const number = await till.api('POST', '/api/v1/payments', { body: { amount: 500 } });
+  assert.equal(number.body.errors[0].pointer, '#/amount');
+  assert.match(number.body.errors[0].detail, /\{"value": ?"\d+\.\d\d", ?"currency": ?"[A-Z]{3}"\}/, 'a bare number is told the right form');
+  const query = await till.api('GET', '/api/v1/payments?limit=x&status=bought');
+  assert.deepEqual(query.body.errors.map((error) => error.pointer).sort(), ['query:limit', 'query:status']);
+});
+
+test('every code of a problem is explained on the page that its type names', async () => {
+  const page = await (await fetch(`${till.url}/docs/errors`)).text();
+  for (const code of description.components.schemas.Problem.properties.code.enum) assert.match(page, new RegExp(`id="${code}"`), code);
+});
