@@ -40,6 +40,9 @@ struct fcgi {
     int stop_fd;
     pthread_t *threads;
     int started;
+    pthread_mutex_t lock; // of what follows
+    pthread_cond_t ended;
+    int running;
 };
 
 void fcgi_init(void)
@@ -356,49 +359,88 @@ static void *serve(void *argument)
             serve_connection(fcgi, thread, &connection, fd);
     }
     fcgi->server.thread_stop(thread);
+    pthread_mutex_lock(&fcgi->lock);
+    fcgi->running--;
+    pthread_cond_signal(&fcgi->ended);
+    pthread_mutex_unlock(&fcgi->lock);
     return NULL;
+}
+
+static struct fcgi *fcgi_new(const struct fcgi_server *server)
+{
+    struct fcgi *fcgi = calloc(1, sizeof(*fcgi));
+    pthread_t *threads = calloc((size_t)server->threads, sizeof(*threads));
+    pthread_condattr_t clock;
+
+    if (!fcgi || !threads)
+        abort();
+    *fcgi = (struct fcgi){ .server = *server, .stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .threads = threads };
+    pthread_mutex_init(&fcgi->lock, NULL);
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&fcgi->ended, &clock);
+    pthread_condattr_destroy(&clock);
+    return fcgi;
+}
+
+static void fcgi_free(struct fcgi *fcgi)
+{
+    for (int i = 0; i < fcgi->started; i++)
+        pthread_join(fcgi->threads[i], NULL);
+    pthread_cond_destroy(&fcgi->ended);
+    pthread_mutex_destroy(&fcgi->lock);
+    close(fcgi->stop_fd);
+    free(fcgi->threads);
+    free(fcgi);
+}
+
+/* 0, or why no further thread can be started. */
+static int start_threads(struct fcgi *fcgi)
+{
+    pthread_attr_t attributes;
+    int failed = 0;
+
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    fcgi->running = fcgi->server.threads;
+    while (fcgi->started < fcgi->server.threads && !failed) {
+        failed = pthread_create(&fcgi->threads[fcgi->started], &attributes, serve, fcgi);
+        fcgi->started += !failed;
+    }
+    pthread_attr_destroy(&attributes);
+    return failed;
 }
 
 struct fcgi *fcgi_start(const struct fcgi_server *server)
 {
-    struct fcgi *fcgi = calloc(1, sizeof(*fcgi));
-    pthread_t *threads = calloc((size_t)server->threads, sizeof(*threads));
-    pthread_attr_t attributes;
-
     fcgi_init();
-    if (!fcgi || !threads)
-        abort();
-    *fcgi = (struct fcgi){ *server, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), threads, 0 };
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, STACK_SIZE);
-    for (int failed = 0; fcgi->started < server->threads; fcgi->started++) {
-        failed = pthread_create(&threads[fcgi->started], &attributes, serve, fcgi);
-        if (failed) {
-            fcgi_stop(fcgi, 1);
-            errno = failed;
-            fcgi = NULL;
-            break;
-        }
-    }
-    pthread_attr_destroy(&attributes);
-    return fcgi;
+    struct fcgi *fcgi = fcgi_new(server);
+    int failed = start_threads(fcgi);
+
+    if (!failed)
+        return fcgi;
+    eventfd_write(fcgi->stop_fd, 1);
+    fcgi_free(fcgi);
+    errno = failed;
+    return NULL;
 }
 
 bool fcgi_stop(struct fcgi *fcgi, int seconds)
 {
     struct timespec until;
+    int late = 0;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += seconds;
     eventfd_write(fcgi->stop_fd, 1);
-    for (int i = 0; i < fcgi->started; i++) {
-        if (pthread_clockjoin_np(fcgi->threads[i], NULL, CLOCK_MONOTONIC, &until) != 0)
-            return false;
-    }
-    close(fcgi->stop_fd);
-    free(fcgi->threads);
-    free(fcgi);
-    return true;
+    pthread_mutex_lock(&fcgi->lock);
+    while (fcgi->running > 0 && !late)
+        late = pthread_cond_timedwait(&fcgi->ended, &fcgi->lock, &until);
+    bool all_ended = fcgi->running == 0;
+    pthread_mutex_unlock(&fcgi->lock);
+    if (all_ended)
+        fcgi_free(fcgi);
+    return all_ended;
 }
 
 /* Listening */
