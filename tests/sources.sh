@@ -59,13 +59,20 @@ tests() {
     done
 }
 
-# Programs that a test in another language runs.
+# Programs that a test in another language runs; the files beside them are linked to each.
 drivers() {
-    local all driver
-    mapfile -t all < <(tracked 'tests/contract/*.c')
-    lines "${all[@]%.c}" | list driver_programs
-    for driver in "${all[@]}"; do
-        lines "$driver" | list "$(canonical "${driver%.c}")_SOURCES"
+    local all programs=() file helpers=()
+    mapfile -t all < <(tracked 'tests/contract/*.[ch]')
+    for file in "${all[@]}"; do
+        if grep -qE '^int main\(' "$file"; then
+            programs+=("${file%.c}")
+        else
+            helpers+=("$file")
+        fi
+    done
+    lines "${programs[@]}" | list driver_programs
+    for file in "${programs[@]}"; do
+        lines "$file.c" "${helpers[@]}" | list "$(canonical "$file")_SOURCES"
     done
 }
 

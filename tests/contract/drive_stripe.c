@@ -17,63 +17,11 @@
 #include "base/log.h"
 #include "http/client.h"
 #include "provider/provider.h"
+#include "show.h"
 
 static struct config config;
 static struct ctx ctx;
 static const struct provider *stripe;
-
-static const char *const outcome_names[] = { "done", "declined", "refused", "not_executed", "unknown" };
-
-static void print(json_t *line)
-{
-    char *text = json_dumps(line, JSON_COMPACT | JSON_SORT_KEYS);
-
-    puts(text);
-    free(text);
-    json_decref(line);
-}
-
-static json_t *refund_json(const struct refund_view *refund)
-{
-    return json_pack("{s:s?, s:s?, s:I, s:s, s:s?, s:s?, s:I}", "reference", refund->reference, "refund_id",
-        refund->refund_id, "amount", (json_int_t)refund->amount.minor, "currency", refund->amount.currency, "status",
-        refund->status, "reason", refund->reason, "created", (json_int_t)instant_to_unix(refund->created_at));
-}
-
-static json_t *snapshot_json(const struct snapshot *snapshot)
-{
-    json_t *refunds = json_array();
-
-    for (size_t i = 0; i < snapshot->refund_count; i++)
-        json_array_append_new(refunds, refund_json(&snapshot->refunds[i]));
-    return json_pack("{s:s?, s:s, s:I, s:s, s:I, s:I, s:I, s:s, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:s, s:b, s:o}",
-        "reference", snapshot->reference, "state", provider_state_names[snapshot->state], "amount",
-        (json_int_t)snapshot->amount.minor, "currency", snapshot->amount.currency, "authorized",
-        (json_int_t)snapshot->authorized, "captured", (json_int_t)snapshot->captured, "refunded",
-        (json_int_t)snapshot->refunded, "decline", decline_class_names[snapshot->decline.kind], "next_action",
-        snapshot->next_action, "next_action_url", snapshot->next_action_url, "charge", snapshot->charge, "payment_id",
-        snapshot->payment_id, "last4", snapshot->method.last4, "cvc", snapshot->method.check_cvc, "dispute",
-        dispute_standing_names[snapshot->dispute], "refunds_listed", snapshot->refunds_listed, "refunds", refunds);
-}
-
-static void print_outcome(const char *call, const struct outcome *outcome)
-{
-    json_t *line = json_pack("{s:s, s:s}", "call", call, "outcome", outcome_names[outcome->kind]);
-
-    if (outcome->kind != OUTCOME_DONE)
-        json_object_set_new(line, "code", json_string(error_name(outcome->code)));
-    if (outcome->snapshot.reference)
-        json_object_set_new(line, "payment", snapshot_json(&outcome->snapshot));
-    if (outcome->refund.reference)
-        json_object_set_new(line, "refund", refund_json(&outcome->refund));
-    print(line);
-}
-
-/* Takes the reference to `found`. */
-static void print_found(const char *call, const struct error *error, json_t *found)
-{
-    print(json_pack("{s:s, s:s*, s:o}", "call", call, "code", error ? error_name(error->code) : NULL, "found", found));
-}
 
 static json_t *full_metadata(void)
 {
@@ -111,7 +59,7 @@ static void create(void)
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
         struct outcome outcome = stripe->create(&ctx, &calls[i].request);
 
-        print_outcome(calls[i].call, &outcome);
+        show(calls[i].call, show_outcome(&outcome));
     }
 }
 
@@ -133,7 +81,7 @@ static void confirm(void)
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
         struct outcome outcome = stripe->confirm(&ctx, &calls[i].request);
 
-        print_outcome(calls[i].call, &outcome);
+        show(calls[i].call, show_outcome(&outcome));
     }
 }
 
@@ -152,7 +100,7 @@ static void capture(void)
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
         struct outcome outcome = stripe->capture(&ctx, &calls[i].request);
 
-        print_outcome(calls[i].call, &outcome);
+        show(calls[i].call, show_outcome(&outcome));
     }
 }
 
@@ -164,7 +112,7 @@ static void cancel(void)
         struct cancel_request request = { "pi_canceled", "k30", reasons[i] };
         struct outcome outcome = stripe->cancel(&ctx, &request);
 
-        print_outcome(arena_printf(ctx.arena, "cancel.%s", reasons[i] ? reasons[i] : "none"), &outcome);
+        show(arena_printf(ctx.arena, "cancel.%s", reasons[i] ? reasons[i] : "none"), show_outcome(&outcome));
     }
 }
 
@@ -183,7 +131,7 @@ static void refund(void)
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
         struct outcome outcome = stripe->refund(&ctx, &calls[i].reversal);
 
-        print_outcome(calls[i].call, &outcome);
+        show(calls[i].call, show_outcome(&outcome));
     }
 }
 
@@ -196,7 +144,8 @@ static void fetch(void)
         struct snapshot snapshot;
         struct error *error = stripe->fetch(&ctx, ids[i], &snapshot);
 
-        print_found(arena_printf(ctx.arena, "fetch.%s", ids[i]), error, error ? json_null() : snapshot_json(&snapshot));
+        show(arena_printf(ctx.arena, "fetch.%s", ids[i]),
+            show_found(error, error ? json_null() : show_snapshot(&snapshot)));
     }
 }
 
@@ -208,7 +157,8 @@ static void find(void)
         struct snapshot snapshot;
         struct error *error = stripe->find(&ctx, ids[i], instant_of_unix(1700000000), &snapshot);
 
-        print_found(arena_printf(ctx.arena, "find.%s", ids[i]), error, error ? json_null() : snapshot_json(&snapshot));
+        show(arena_printf(ctx.arena, "find.%s", ids[i]),
+            show_found(error, error ? json_null() : show_snapshot(&snapshot)));
     }
 }
 
@@ -218,10 +168,10 @@ static void fetch_others(void)
     struct method_view method;
     struct error *error = stripe->fetch_refund(&ctx, "re_1", &refund);
 
-    print_found("fetch_refund", error, error ? json_null() : refund_json(&refund));
+    show("fetch_refund", show_found(error, error ? json_null() : show_refund(&refund)));
     error = stripe->fetch_method(&ctx, "pm_1", &method);
-    print_found("fetch_method", error,
-        error ? json_null() : json_pack("{s:s, s:s}", "type", method.type, "last4", method.last4));
+    show("fetch_method",
+        show_found(error, error ? json_null() : json_pack("{s:s, s:s}", "type", method.type, "last4", method.last4)));
 }
 
 static void customers(void)
@@ -238,7 +188,7 @@ static void customers(void)
         const char *reference = NULL;
         struct error *error = stripe->create_customer(&ctx, &calls[i].request, &reference);
 
-        print_found(calls[i].call, error, error ? json_null() : json_string(reference));
+        show(calls[i].call, show_found(error, error ? json_null() : json_string(reference)));
     }
 }
 
@@ -263,7 +213,7 @@ static void events(void)
 
         for (size_t n = 0; n < count; n++)
             json_array_append_new(found, json_pack("[s, s?]", list[n].id, list[n].payment_reference));
-        print_found(calls[i].call, error, found);
+        show(calls[i].call, show_found(error, found));
     }
 }
 

@@ -1,0 +1,66 @@
+#include "show.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *const outcome_names[] = {
+    [OUTCOME_DONE] = "done",
+    [OUTCOME_DECLINED] = "declined",
+    [OUTCOME_REFUSED] = "refused",
+    [OUTCOME_NOT_EXECUTED] = "not_executed",
+    [OUTCOME_UNKNOWN] = "unknown",
+};
+
+json_t *show_refund(const struct refund_view *refund)
+{
+    return json_pack("{s:s?, s:s?, s:I, s:s, s:s?, s:s?, s:I}", "reference", refund->reference, "refund_id",
+        refund->refund_id, "amount", (json_int_t)refund->amount.minor, "currency", refund->amount.currency, "status",
+        refund->status, "reason", refund->reason, "created", (json_int_t)instant_to_unix(refund->created_at));
+}
+
+json_t *show_snapshot(const struct snapshot *snapshot)
+{
+    json_t *refunds = json_array();
+
+    for (size_t i = 0; i < snapshot->refund_count; i++)
+        json_array_append_new(refunds, show_refund(&snapshot->refunds[i]));
+    return json_pack("{s:s?, s:s, s:I, s:s, s:I, s:I, s:I, s:s, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:s, s:b, s:o}",
+        "reference", snapshot->reference, "state", provider_state_names[snapshot->state], "amount",
+        (json_int_t)snapshot->amount.minor, "currency", snapshot->amount.currency, "authorized",
+        (json_int_t)snapshot->authorized, "captured", (json_int_t)snapshot->captured, "refunded",
+        (json_int_t)snapshot->refunded, "decline", decline_class_names[snapshot->decline.kind], "next_action",
+        snapshot->next_action, "next_action_url", snapshot->next_action_url, "charge", snapshot->charge, "payment_id",
+        snapshot->payment_id, "last4", snapshot->method.last4, "cvc", snapshot->method.check_cvc, "dispute",
+        dispute_standing_names[snapshot->dispute], "refunds_listed", snapshot->refunds_listed, "refunds", refunds);
+}
+
+json_t *show_outcome(const struct outcome *outcome)
+{
+    json_t *shown = json_pack("{s:s}", "outcome", outcome_names[outcome->kind]);
+
+    if (outcome->kind != OUTCOME_DONE)
+        json_object_set_new(shown, "code", json_string(error_name(outcome->code)));
+    if (outcome->retry_after)
+        json_object_set_new(shown, "retry_after", json_integer(outcome->retry_after));
+    if (outcome->snapshot.reference)
+        json_object_set_new(shown, "payment", show_snapshot(&outcome->snapshot));
+    if (outcome->refund.reference)
+        json_object_set_new(shown, "refund", show_refund(&outcome->refund));
+    return shown;
+}
+
+json_t *show_found(const struct error *error, json_t *found)
+{
+    return json_pack("{s:s*, s:o}", "code", error ? error_name(error->code) : NULL, "found", found);
+}
+
+void show(const char *call, json_t *what)
+{
+    json_object_set_new(what, "call", json_string(call));
+    char *text = json_dumps(what, JSON_COMPACT | JSON_SORT_KEYS);
+
+    puts(text);
+    fflush(stdout);
+    free(text);
+    json_decref(what);
+}
