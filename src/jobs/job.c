@@ -12,6 +12,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "db/db.h"
+#include "events/decision.h"
 #include "jobs/clock.h"
 
 #define LEASE 60
@@ -166,6 +167,9 @@ static struct error *bury(struct ctx *ctx, const struct job *job, const char *ca
     SQL(dead, "UPDATE jobs SET state = 'dead', claim = NULL, lease_until = NULL, error = $3 WHERE id = $1 AND claim = $2");
 
     log_error(ctx, "job.dead", "%s %s: %s", job->kind, job->subject, cause);
+    TRY(decision_ask(ctx, "dead_job", arena_printf(ctx->arena, "%s %s", job->kind, job->subject), (struct money){ 0 },
+        arena_printf(ctx->arena, "This work failed %d times and was given up: %s", job->attempts, cause),
+        "Mend the cause, then: till job retry."));
     return db_exec(ctx, &dead, PARAMS(P(job->id), P(job->claim), P(cause)), NULL);
 }
 

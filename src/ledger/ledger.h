@@ -11,6 +11,13 @@ enum ledger_kind {
     LEDGER_CAPTURE,       // the provider owes us what the customer paid
     LEDGER_REFUND,        // we gave it back
     LEDGER_REFUND_FAILED, // … and it came back to us
+    LEDGER_FEE,           // the provider kept it
+    LEDGER_DISPUTE_OPENED,   // the provider holds it back
+    LEDGER_DISPUTE_WON,      // … and gave it to us
+    LEDGER_DISPUTE_LOST,     // … or to the payer
+    LEDGER_DISPUTE_APPEALED, // a lost one is open again
+    LEDGER_PAYOUT,           // from the provider to our bank
+    LEDGER_PAYOUT_FAILED,    // … and back
 };
 
 /* One entry of `kind` for `source` ("pay_…", "ref_…"), once: a second post of the same (source, kind, part) does nothing.

@@ -7,10 +7,12 @@
 #include "base/log.h"
 #include "db/db.h"
 #include "events/audit.h"
+#include "events/decision.h"
 #include "events/event.h"
 #include "jobs/job.h"
 #include "ledger/ledger.h"
 #include "payments/checkout_store.h"
+#include "payments/dispute.h"
 #include "payments/payment.h"
 #include "payments/payment_store.h"
 #include "payments/payment_view.h"
@@ -27,6 +29,8 @@ struct change {
     bool declined; // the snapshot tells of a decline that we have not recorded
 };
 
+static const char mismatch[] = "payment_mismatch";
+
 static struct error *check_same(struct ctx *ctx, const struct payment *payment, const struct snapshot *snapshot)
 {
     bool same_reference = !payment->provider_payment_id || !strcmp(payment->provider_payment_id, snapshot->reference);
@@ -36,7 +40,9 @@ static struct error *check_same(struct ctx *ctx, const struct payment *payment, 
         return NULL;
     log_error(ctx, "payment.mismatch", "%s at %s is not what %s says: %lld %s", payment->id, payment->provider,
         snapshot->reference, (long long)snapshot->amount.minor, snapshot->amount.currency);
-    return error_new(ctx, E_PROVIDER_ERROR, "What the provider says does not belong to this payment.");
+    struct error *error = error_new(ctx, E_CONFLICT, "What the provider says does not belong to this payment.");
+    error->constraint = mismatch;
+    return error;
 }
 
 static bool same_text(const char *a, const char *b)
@@ -139,7 +145,8 @@ static void copy_words(struct ctx *ctx, struct change *change)
     payment->next_action_url = snapshot->next_action_url;
     if (payment->status == PAYMENT_CANCELLED && !payment->cancel_reason)
         payment->cancel_reason = snapshot->cancellation_reason;
-    payment->dispute_state = snapshot->dispute;
+    if (snapshot->dispute != DISPUTE_NONE) // what does not list disputes says nothing about them
+        payment->dispute_state = snapshot->dispute;
     payment->checked_at = ctx->now;
     copy_method(payment, &snapshot->method);
     copy_failure(change);
@@ -169,6 +176,23 @@ static struct error *adopt_refunds(struct ctx *ctx, struct change *change)
     for (size_t i = 0; i < snapshot->refund_count; i++)
         TRY(refund_adopt(ctx, change->payment, &snapshot->refunds[i], false));
     return NULL;
+}
+
+static struct error *adopt_disputes(struct ctx *ctx, const struct change *change)
+{
+    for (size_t i = 0; i < change->snapshot->dispute_count; i++)
+        TRY(dispute_adopt(ctx, change->payment, &change->snapshot->disputes[i]));
+    return NULL;
+}
+
+/* The provider says what it keeps when it has settled the charge, which may be later. */
+static struct error *post_fee(struct ctx *ctx, const struct change *change)
+{
+    const struct snapshot *snapshot = change->snapshot;
+
+    if (!*snapshot->fee.currency || !snapshot->fee_reference || change->payment->amount_captured.minor == 0)
+        return NULL;
+    return ledger_post(ctx, LEDGER_FEE, change->payment->provider, change->payment->id, snapshot->fee_reference, snapshot->fee);
 }
 
 static enum attempt_status settled_as(const struct change *change)
@@ -243,6 +267,8 @@ static struct error *tell(struct ctx *ctx, const struct change *change)
 {
     const struct payment *payment = change->payment, *before = &change->before;
 
+    if (before->status == PAYMENT_UNKNOWN && payment->status != PAYMENT_UNKNOWN)
+        TRY(decision_settle(ctx, "unknown_outcome", payment->id, payment_status_names[payment->status]));
     if (payment->status != before->status)
         TRY(note(ctx, payment,
             change->declined && payment->status == PAYMENT_CREATED ? "attempt_failed" : payment_status_names[payment->status]));
@@ -267,7 +293,9 @@ static struct error *apply(struct ctx *ctx, const char *payment_id, const struct
         out->status = told;
     copy_words(ctx, &change);
     TRY(post_capture(ctx, &change));
+    TRY(post_fee(ctx, &change));
     TRY(adopt_refunds(ctx, &change));
+    TRY(adopt_disputes(ctx, &change));
     TRY(payment_update(ctx, out));
     TRY(settle_attempt(ctx, &change));
     TRY(settle_checkout(ctx, out));
@@ -278,5 +306,13 @@ static struct error *apply(struct ctx *ctx, const char *payment_id, const struct
 struct error *apply_provider_state(struct ctx *ctx, const char *payment_id, const struct snapshot *snapshot,
     struct payment *out)
 {
-    return IN_TX(ctx, apply(ctx, payment_id, snapshot, out));
+    struct error *error = IN_TX(ctx, apply(ctx, payment_id, snapshot, out));
+
+    if (!error || error->constraint != mismatch || ctx->tx)
+        return error;
+    TRY(decision_ask(ctx, "mismatch", payment_id, out->amount,
+        arena_printf(ctx->arena, "%s at %s has another amount, currency, mode or id than the payment.", snapshot->reference,
+            out->provider),
+        "Compare both; if the provider's is not ours, find out who used our id, and change the keys."));
+    return error;
 }

@@ -14,6 +14,7 @@
 #include "customers/customer.h"
 #include "db/db.h"
 #include "events/audit.h"
+#include "events/decision.h"
 #include "events/event.h"
 #include "http/breaker.h"
 #include "jobs/job.h"
@@ -28,6 +29,8 @@
 /* How often a charge or capture that provably has not happened is asked for again, and until when. */
 #define MAX_TRIES 3
 #define TRY_AGAIN_SECONDS (15 * 60)
+/* After so many looks, an hour and a half, a person is asked as well. */
+#define PERSON_TRIES 6
 /* When the payer, or whoever should confirm, is given up on. */
 #define ACTION_SECONDS 3600
 #define WAITING_SECONDS (24 * 3600)
@@ -861,5 +864,10 @@ struct error *payment_resolve_task(struct ctx *ctx, const struct job *job)
         if (!open)
             return NULL;
     }
+    if (payment.status == PAYMENT_UNKNOWN && job->attempts >= PERSON_TRIES)
+        TRY(decision_ask(ctx, "unknown_outcome", payment.id, payment.amount,
+            arena_printf(ctx->arena, "%s was asked %d times about %s and has not said how it ended.", payment.provider, job->attempts,
+                payment.provider_payment_id ? payment.provider_payment_id : "this payment"),
+            "Look the payment up at the provider; sync it, or mark it resolved with what you found."));
     return job_again(ctx, next_look(&payment, job->attempts));
 }

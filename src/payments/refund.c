@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "db/db.h"
 #include "events/audit.h"
+#include "events/decision.h"
 #include "events/event.h"
 #include "jobs/job.h"
 #include "ledger/ledger.h"
@@ -81,6 +82,11 @@ static struct error *move(struct ctx *ctx, struct payment *payment, struct refun
     TRY(refund_update(ctx, refund));
     if (to != REFUND_PROCESSING)
         TRY(job_done(ctx, "refund.resolve", refund->id));
+    if (to == REFUND_FAILED && refund->provider_refund_id) // one that was refused at once is the caller's to know
+        TRY(decision_ask(ctx, "refund_failed", refund->id, refund->amount,
+            arena_printf(ctx->arena, "The provider could not give back what was asked for of %s; the payer still waits for it.",
+                refund->payment_id),
+            "Ask the payer for another way, such as a bank account, and give it back there."));
     return tell(ctx, refund);
 }
 

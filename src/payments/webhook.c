@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "db/db.h"
 #include "events/audit.h"
+#include "events/decision.h"
 #include "jobs/job.h"
 #include "payments/payment.h"
 #include "payments/payment_store.h"
@@ -148,6 +149,9 @@ struct error *webhook_task(struct ctx *ctx, const struct job *job)
     error = process(ctx, &event);
     if (error && (job->attempts >= MAX_TRIES || error_status(error->code) < 500)) {
         log_error(ctx, "webhook.failed", "%s %s: %s", event.id, event.type, error->cause ? error->cause : error->detail);
+        TRY(decision_ask(ctx, "webhook_failed", event.id, (struct money){ 0 },
+            arena_printf(ctx->arena, "The event %s of %s could not be processed: %s", event.type, event.provider, error->detail),
+            "Mend the cause, then replay the event."));
         return webhook_set_status(ctx, event.id, WEBHOOK_FAILED, error_name(error->code));
     }
     return error;

@@ -70,6 +70,16 @@ struct refund_view {
 enum dispute_standing { DISPUTE_NONE, DISPUTE_OPEN, DISPUTE_WON, DISPUTE_LOST, DISPUTE_INQUIRY };
 extern const char *const dispute_standing_names[];
 
+/* A dispute, as its provider shows it. */
+struct dispute_view {
+    const char *reference; // "dp_…"
+    enum dispute_standing standing;
+    struct money amount;
+    struct money fee;   // what the provider takes for it, of the currency it settles in; currency "" when it does not say
+    const char *reason; // the bank's
+    struct instant due_by, created_at;
+};
+
 /* What the provider says of one payment at one moment. */
 struct snapshot {
     const char *reference; // "pi_…"
@@ -92,6 +102,10 @@ struct snapshot {
     struct refund_view *refunds;
     size_t refund_count;
     bool refunds_listed; // false: `refunds` was not asked for
+    struct dispute_view *disputes;
+    size_t dispute_count;
+    struct money fee;          // the provider's, of the currency it settles in; currency "" where it is not known yet
+    const char *fee_reference; // "txn_…"
 };
 
 /* How a call that may move money ended. */

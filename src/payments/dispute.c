@@ -1,0 +1,128 @@
+#include "payments/dispute.h"
+
+#include "base/arena.h"
+#include "base/ctx.h"
+#include "base/id.h"
+#include "events/audit.h"
+#include "events/decision.h"
+#include "events/event.h"
+#include "ledger/ledger.h"
+#include "payments/dispute_store.h"
+#include "payments/payment.h"
+#include "payments/payment_store.h"
+#include "provider/provider.h"
+
+const struct field dispute_shown[] = {
+    FIELD(struct dispute, id),
+    FIELD(struct dispute, payment_id),
+    FIELD(struct dispute, status, .names = dispute_standing_names),
+    FIELD(struct dispute, amount),
+    FIELD(struct dispute, reason),
+    FIELD(struct dispute, provider),
+    FIELD(struct dispute, provider_dispute_id),
+    FIELD(struct dispute, due_by),
+    FIELD(struct dispute, created_at),
+    FIELD(struct dispute, updated_at),
+    FIELD_END,
+};
+
+static struct error *post(struct ctx *ctx, const struct dispute *dispute, enum ledger_kind kind)
+{
+    const char *when = arena_printf(ctx->arena, "%lld", (long long)ctx->now.us);
+
+    return ledger_post(ctx, kind, dispute->provider, dispute->id, when, dispute->amount);
+}
+
+/* What each change of standing does to the money that is held back; nothing is held back for an inquiry. */
+static struct error *move_money(struct ctx *ctx, const struct dispute *dispute, unsigned from)
+{
+    bool held = from == DISPUTE_OPEN;
+
+    switch ((enum dispute_standing)dispute->status) {
+    case DISPUTE_OPEN: return post(ctx, dispute, from == DISPUTE_LOST ? LEDGER_DISPUTE_APPEALED : LEDGER_DISPUTE_OPENED);
+    case DISPUTE_WON:
+        if (from == DISPUTE_LOST)
+            TRY(post(ctx, dispute, LEDGER_DISPUTE_APPEALED));
+        return held || from == DISPUTE_LOST ? post(ctx, dispute, LEDGER_DISPUTE_WON) : NULL;
+    case DISPUTE_LOST:
+        if (!held)
+            TRY(post(ctx, dispute, LEDGER_DISPUTE_OPENED));
+        return post(ctx, dispute, LEDGER_DISPUTE_LOST);
+    case DISPUTE_INQUIRY:
+    case DISPUTE_NONE: break;
+    }
+    return NULL;
+}
+
+static bool waits(unsigned status)
+{
+    return status == DISPUTE_OPEN || status == DISPUTE_INQUIRY;
+}
+
+static struct error *tell(struct ctx *ctx, const struct dispute *dispute)
+{
+    const char *name = arena_printf(ctx->arena, "dispute.%s", dispute_standing_names[dispute->status]);
+
+    TRY(audit_add(ctx, name, dispute->id,
+        json_in(ctx->arena,
+            json_pack("{ss, sI, ss, ss}", "payment", dispute->payment_id, "amount", (json_int_t)dispute->amount.minor, "currency",
+                dispute->amount.currency, "reference", dispute->provider_dispute_id))));
+    TRY(event_add(ctx, name, dispute->id, field_write(ctx, dispute_shown, dispute)));
+    if (!waits(dispute->status))
+        return decision_settle(ctx, "dispute", dispute->id, dispute_standing_names[dispute->status]);
+    return decision_ask(ctx, "dispute", dispute->id, dispute->amount,
+        arena_printf(ctx->arena, "The payer of %s contests it with the bank (%s); evidence is taken until %s.", dispute->payment_id,
+            dispute->reason ? dispute->reason : "no reason given",
+            instant_is_set(dispute->due_by) ? instant_format(ctx->arena, dispute->due_by, false) : "the provider says"),
+        "Send evidence of the delivery at the provider, or accept the dispute.");
+}
+
+static struct error *adopt_new(struct ctx *ctx, const struct payment *payment, const struct dispute_view *view)
+{
+    struct dispute dispute = {
+        .id = id_new(ctx, "dsp"),
+        .payment_id = payment->id,
+        .status = view->standing,
+        .amount = view->amount,
+        .reason = view->reason,
+        .provider = payment->provider,
+        .provider_dispute_id = view->reference,
+        .due_by = view->due_by,
+        .created_at = instant_is_set(view->created_at) ? view->created_at : ctx->now,
+        .updated_at = ctx->now,
+    };
+
+    TRY(dispute_insert(ctx, &dispute));
+    if (*view->fee.currency)
+        TRY(ledger_post(ctx, LEDGER_FEE, payment->provider, dispute.id, "", view->fee));
+    if (dispute.status == DISPUTE_WON)
+        return tell(ctx, &dispute); // opened and won before we heard of it: nothing is held back any more
+    TRY(move_money(ctx, &dispute, DISPUTE_NONE));
+    return tell(ctx, &dispute);
+}
+
+struct error *dispute_adopt(struct ctx *ctx, const struct payment *payment, const struct dispute_view *view)
+{
+    struct dispute dispute;
+    bool found;
+
+    TRY(dispute_known(ctx, payment->provider, view->reference, &dispute, &found));
+    if (!found)
+        return adopt_new(ctx, payment, view);
+    unsigned from = dispute.status;
+    if (from == view->standing || from == DISPUTE_WON)
+        return NULL;
+    dispute.status = view->standing;
+    dispute.due_by = view->due_by;
+    TRY(dispute_update(ctx, &dispute));
+    TRY(move_money(ctx, &dispute, from));
+    return tell(ctx, &dispute);
+}
+
+struct error *dispute_list(struct ctx *ctx, const char *payment_id, struct field_list *out)
+{
+    struct payment payment;
+
+    TRY(payment_get(ctx, payment_id, &payment));
+    return dispute_of_payment(ctx, payment.id, out);
+}

@@ -1,0 +1,55 @@
+#include "payments/dispute_store.h"
+
+#include "base/ctx.h"
+#include "db/db.h"
+#include "provider/provider.h"
+
+#define COLUMNS "id, payment_id, status, amount, currency, reason, provider, provider_dispute_id, due_by, created_at, updated_at"
+
+static const struct field columns[] = {
+    FIELD(struct dispute, id),
+    FIELD(struct dispute, payment_id),
+    FIELD(struct dispute, status, .names = dispute_standing_names),
+    FIELD(struct dispute, amount), // and currency
+    FIELD(struct dispute, reason),
+    FIELD(struct dispute, provider),
+    FIELD(struct dispute, provider_dispute_id),
+    FIELD(struct dispute, due_by),
+    FIELD(struct dispute, created_at),
+    FIELD(struct dispute, updated_at),
+    FIELD_END,
+};
+
+struct error *dispute_known(struct ctx *ctx, const char *provider, const char *reference, struct dispute *out, bool *found)
+{
+    SQL(known, "SELECT " COLUMNS " FROM disputes WHERE provider = $1 AND provider_dispute_id = $2");
+
+    return db_maybe(ctx, &known, PARAMS(P(provider), P(reference)), columns, out, found);
+}
+
+struct error *dispute_insert(struct ctx *ctx, const struct dispute *dispute)
+{
+    SQL(insert, "INSERT INTO disputes (id, payment_id, status, amount, currency, reason, provider, provider_dispute_id, due_by,"
+                " created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)");
+
+    return db_exec(ctx, &insert,
+        PARAMS(P(dispute->id), P(dispute->payment_id), P(dispute_standing_names[dispute->status]), P(dispute->amount.minor),
+            P((const char *)dispute->amount.currency), P(dispute->reason), P(dispute->provider), P(dispute->provider_dispute_id),
+            P(dispute->due_by), P(dispute->created_at), P(dispute->updated_at)),
+        NULL);
+}
+
+struct error *dispute_update(struct ctx *ctx, const struct dispute *dispute)
+{
+    SQL(update, "UPDATE disputes SET status = $2, due_by = $3, updated_at = $4 WHERE id = $1");
+
+    return db_exec(ctx, &update,
+        PARAMS(P(dispute->id), P(dispute_standing_names[dispute->status]), P(dispute->due_by), P(ctx->now)), NULL);
+}
+
+struct error *dispute_of_payment(struct ctx *ctx, const char *payment_id, struct field_list *out)
+{
+    SQL(list, "SELECT " COLUMNS " FROM disputes WHERE payment_id = $1 ORDER BY id DESC");
+
+    return db_list(ctx, &list, PARAMS(P(payment_id)), columns, sizeof(struct dispute), out);
+}
