@@ -124,7 +124,7 @@ static void copy_failure(struct change *change)
     if (change->declined) {
         payment->failure_class = decline_class_names[decline->kind];
         payment->failure_code = decline->code;
-        payment->failure_message = decline->message;
+        payment->failure_message = decline_sentence(decline->kind);
     } else if (payment->status == PAYMENT_SUCCEEDED || payment->status == PAYMENT_AUTHORIZED) {
         payment->failure_class = payment->failure_code = payment->failure_message = NULL;
     }

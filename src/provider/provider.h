@@ -54,7 +54,7 @@ const char *decline_sentence(enum decline_class kind);
 
 struct decline {
     enum decline_class kind;
-    const char *code;    // the provider's: "card_declined/insufficient_funds"; never shown raw on a page
+    const char *code;    // the provider's most exact one: "insufficient_funds"; never shown raw on a page
     const char *message; // the provider's sentence for its account holder, or NULL
 };
 

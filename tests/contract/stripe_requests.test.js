@@ -297,7 +297,7 @@ for (const version of ['2026-08-26.dahlia', '2026-10-28.endive']) {
 
     test('a confirmation', () => {
       const [card, kept, offSession, secure] = sent('POST /v1/payment_intents/{id}/confirm').map((one) => one.form);
-      const always = { return_url: 'https://shop.example/back?order=17&x=ü', expand: ['latest_charge', 'payment_method'] };
+      const always = { return_url: 'https://shop.example/back?order=17&x=ü', expand: ['latest_charge.balance_transaction', 'payment_method'] };
       assert.deepStrictEqual(card, { ...always, payment_method: 'pm_card_visa' });
       assert.deepStrictEqual(kept, always);
       assert.deepStrictEqual(offSession, { ...always, payment_method: 'pm_1', off_session: 'true' });

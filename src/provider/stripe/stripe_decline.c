@@ -80,9 +80,6 @@ struct decline stripe_decline(struct ctx *ctx, const json_t *error)
 
     if (decline.kind == DECLINE_GENERIC)
         decline.kind = class_of(code);
-    if (code && reason && strcmp(code, reason) != 0)
-        decline.code = arena_printf(ctx->arena, "%s/%s", code, reason);
-    else
-        decline.code = reason ? reason : code ? code : "unknown";
+    decline.code = reason ? reason : code ? code : "unknown"; // the bank's reason says more than that there is one
     return decline;
 }

@@ -161,6 +161,17 @@ static bool read_amounts(const json_t *intent, const json_t *charge, struct snap
     return !charge || !out->captured || read_refunded(charge, currency, &out->refunded);
 }
 
+/* Stripe's fee for the charge, once it has settled it. */
+static void read_fee(const json_t *charge, struct snapshot *out)
+{
+    const json_t *movement = json_object_get(charge, "balance_transaction");
+    const char *currency = json_get_text(movement, "currency");
+    const char *why;
+
+    if (currency && stripe_money(json_get_int(movement, "fee"), currency, &out->fee, &why))
+        out->fee_reference = json_get_text(movement, "id");
+}
+
 struct error *stripe_snapshot(struct ctx *ctx, json_t *intent, struct snapshot *out)
 {
     const char *status = json_get_text(intent, "status");
@@ -188,6 +199,7 @@ struct error *stripe_snapshot(struct ctx *ctx, json_t *intent, struct snapshot *
     if (out->state == PROVIDER_STATE_ACTION)
         read_next_action(json_object_get(intent, "next_action"), out);
     read_method(ctx, intent, charge, &out->method);
+    read_fee(charge, out);
     return NULL;
 }
 
@@ -200,7 +212,7 @@ static const char *intent_path(struct ctx *ctx, const char *reference, const cha
 
 static void add_expansion(struct buf *form)
 {
-    form_add(form, "expand[0]", "latest_charge");
+    form_add(form, "expand[0]", "latest_charge.balance_transaction");
     form_add(form, "expand[1]", "payment_method");
 }
 
@@ -339,7 +351,47 @@ struct outcome stripe_cancel(struct ctx *ctx, const struct cancel_request *reque
 
 /* Asking */
 
-/* Of several disputes the one that the merchant must look at most: an open one, a lost one, an inquiry. */
+#define DISPUTES 20 // of one payment; a bank opens one, rarely a second
+
+/* What Stripe took for the dispute, in the currency it settles in. */
+static void read_dispute_fee(const json_t *dispute, struct money *fee)
+{
+    size_t i;
+    json_t *movement;
+    const char *why;
+
+    json_array_foreach(json_object_get(dispute, "balance_transactions"), i, movement)
+    {
+        const char *currency = json_get_text(movement, "currency");
+        struct money one;
+
+        if (currency && json_get_int(movement, "fee") > 0 && stripe_money(json_get_int(movement, "fee"), currency, &one, &why)
+            && (!*fee->currency || money_same_currency(*fee, one))) {
+            one.minor += fee->minor;
+            *fee = one;
+        }
+    }
+}
+
+static bool read_dispute(const json_t *dispute, struct dispute_view *out)
+{
+    const char *status = json_get_text(dispute, "status");
+    const char *currency = json_get_text(dispute, "currency");
+    const json_t *evidence = json_object_get(dispute, "evidence_details");
+    const char *why;
+
+    *out = (struct dispute_view){
+        .reference = json_get_text(dispute, "id"),
+        .standing = stripe_standing(status ? status : ""),
+        .reason = json_get_text(dispute, "reason"),
+        .due_by = instant_of_unix(json_get_int(evidence, "due_by")),
+        .created_at = instant_of_unix(json_get_int(dispute, "created")),
+    };
+    read_dispute_fee(dispute, &out->fee);
+    return out->reference && currency && stripe_money(json_get_int(dispute, "amount"), currency, &out->amount, &why);
+}
+
+/* Of several the payment shows the one that the merchant must look at most: an open one, a lost one, an inquiry. */
 static bool visit_dispute(void *to, json_t *dispute)
 {
     static const int weight[] = {
@@ -349,22 +401,24 @@ static bool visit_dispute(void *to, json_t *dispute)
         [DISPUTE_LOST] = 3,
         [DISPUTE_OPEN] = 4,
     };
-    enum dispute_standing *worst = to;
-    const char *status = json_get_text(dispute, "status");
-    enum dispute_standing standing = stripe_standing(status ? status : "");
+    struct snapshot *snapshot = to;
+    struct dispute_view *view = &snapshot->disputes[snapshot->dispute_count];
 
-    if (weight[standing] > weight[*worst])
-        *worst = standing;
-    return true;
+    if (!read_dispute(dispute, view))
+        return true;
+    if (weight[view->standing] > weight[snapshot->dispute])
+        snapshot->dispute = view->standing;
+    return ++snapshot->dispute_count < DISPUTES;
 }
 
-static struct error *fetch_dispute(struct ctx *ctx, struct snapshot *snapshot)
+static struct error *fetch_disputes(struct ctx *ctx, struct snapshot *snapshot)
 {
     struct buf filter = { .arena = ctx->arena };
     bool complete;
 
+    snapshot->disputes = arena_array(ctx->arena, DISPUTES, sizeof(*snapshot->disputes));
     form_add(&filter, "payment_intent", "%s", snapshot->reference);
-    return stripe_each(ctx, "/v1/disputes", buf_string(&filter), 1, visit_dispute, &snapshot->dispute, &complete);
+    return stripe_each(ctx, "/v1/disputes", buf_string(&filter), 1, visit_dispute, snapshot, &complete);
 }
 
 struct error *stripe_fetch(struct ctx *ctx, const char *reference, struct snapshot *out)
@@ -381,7 +435,7 @@ struct error *stripe_fetch(struct ctx *ctx, const char *reference, struct snapsh
         TRY(stripe_list_refunds(ctx, intent, out));
     else
         out->refunds_listed = true; // nothing was taken, so nothing can have gone back
-    return out->disputed ? fetch_dispute(ctx, out) : NULL;
+    return out->disputed ? fetch_disputes(ctx, out) : NULL;
 }
 
 /* The intent of a payment that went furthest, while lists are gone through. */
