@@ -36,7 +36,7 @@ struct delivery {
     pthread_mutex_t lock; // for the four below
     struct item *waiting;
     struct item **last;
-    size_t waiting_count;
+    size_t unfinished; // waiting or under way
     json_t *tries;
     CURLM *multi;
     size_t in_flight;
@@ -62,7 +62,15 @@ static void enqueue(struct delivery *delivery, struct item *item)
     item->next = NULL;
     *delivery->last = item;
     delivery->last = &item->next;
-    delivery->waiting_count++;
+    delivery->unfinished++;
+    pthread_mutex_unlock(&delivery->lock);
+}
+
+/* One that was under way is done with, or waits again. */
+static void count_down(struct delivery *delivery)
+{
+    pthread_mutex_lock(&delivery->lock);
+    delivery->unfinished -= delivery->unfinished > 0; // 0 after delivery_clear()
     pthread_mutex_unlock(&delivery->lock);
 }
 
@@ -81,7 +89,6 @@ static struct item *dequeue(struct delivery *delivery)
         *at = found->next;
         if (delivery->last == &found->next)
             delivery->last = at;
-        delivery->waiting_count--;
         break;
     }
     pthread_mutex_unlock(&delivery->lock);
@@ -276,10 +283,11 @@ static void finish(struct delivery *delivery, CURLMsg *message)
     note(delivery, item, status);
     if (status < 200 || status > 299) {
         again_later(delivery, item);
-        return;
+    } else {
+        mark_delivered(delivery->sandbox, item->event);
+        item_free(item);
     }
-    mark_delivered(delivery->sandbox, item->event);
-    item_free(item);
+    count_down(delivery);
 }
 
 static void step(struct delivery *delivery, struct ctx *ctx)
@@ -356,7 +364,7 @@ void delivery_clear(struct delivery *delivery)
     struct item *item = delivery->waiting;
     delivery->waiting = NULL;
     delivery->last = &delivery->waiting;
-    delivery->waiting_count = 0;
+    delivery->unfinished = 0;
     json_array_clear(delivery->tries);
     pthread_mutex_unlock(&delivery->lock);
     while (item) {
@@ -382,8 +390,8 @@ void delivery_stop(struct delivery *delivery)
 json_t *delivery_report(struct delivery *delivery)
 {
     pthread_mutex_lock(&delivery->lock);
-    json_t *report = made(
-        json_pack("{s:i, s:o}", "waiting", (int)delivery->waiting_count, "tries", json_deep_copy(delivery->tries)));
+    json_t *report =
+        made(json_pack("{s:i, s:o}", "waiting", (int)delivery->unfinished, "tries", json_deep_copy(delivery->tries)));
     pthread_mutex_unlock(&delivery->lock);
     return report;
 }

@@ -17,7 +17,7 @@ void delivery_wake(struct delivery *delivery);
 /* Forgets what waits. */
 void delivery_clear(struct delivery *delivery);
 
-/* The last tries, newest first, and how many wait: {"waiting", "tries": [{event, type, url, attempt, status, at}]}. A new
+/* The last tries, newest first, and how many wait or are under way: {"waiting", "tries": [{event, type, url, attempt, status, at}]}. A new
  * reference. */
 json_t *delivery_report(struct delivery *delivery);
 

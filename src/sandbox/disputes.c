@@ -76,7 +76,7 @@ static json_t *dispute_new(struct call *call, const struct record *charge, json_
               "'shipping_carrier':null,'shipping_date':null,'shipping_documentation':null,"
               "'shipping_tracking_number':null,'uncategorized_file':null,'uncategorized_text':null},"
               "'evidence_details':{'due_by':0,'enhanced_eligibility':{},'has_evidence':false,"
-              "'past_due':false,'submission_count':0,'submission_method':null},"
+              "'past_due':false,'submission_count':0,'submission_method':'manual'},"
               "'intended_submission_method':null,'is_charge_refundable':false,'livemode':false,"
               "'metadata':{},'payment_intent':null,'payment_method_details':{'card':{'brand':null,"
               "'case_type':'chargeback','network':null,'network_reason_code':'10.4'},'type':'card'},"

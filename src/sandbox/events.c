@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The members of `before` that are different now; in inner objects only the different ones. */
-static json_t *difference(json_t *before, json_t *now)
+/* The members of `before` that are different now; in inner objects only the different ones, and null for those that are
+ * new there. */
+static json_t *difference(json_t *before, json_t *now, bool inner)
 {
     json_t *out = made(json_object());
     const char *name;
@@ -25,13 +26,13 @@ static json_t *difference(json_t *before, json_t *now)
         if (new &&json_equal(old, new))
             continue;
         if (json_is_object(old) && json_is_object(new))
-            set_new(out, name, difference(old, new));
+            set_new(out, name, difference(old, new, true));
         else
             set_new(out, name, json_deep_copy(old));
     }
     json_object_foreach(now, name, old)
     {
-        if (!json_object_get(before, name))
+        if (inner && !json_object_get(before, name))
             set_null(out, name);
     }
     return out;
@@ -78,7 +79,7 @@ struct change change_begin(struct record *record)
 
 void change_event(struct call *call, const struct change *change, const char *type)
 {
-    add(call, type, change->record, difference(change->before, change->record->object));
+    add(call, type, change->record, difference(change->before, change->record->object, false));
 }
 
 void change_event_if(struct call *call, const struct change *change, const char *type)
