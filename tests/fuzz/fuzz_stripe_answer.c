@@ -31,7 +31,7 @@ static void read_others(struct ctx *ctx, json_t *json)
     if (stripe_event_read(json, &event))
         assert(event.id && event.type);
     stripe_method_view(ctx, json, &method);
-    assert(stripe_decline(ctx, json).code);
+    assert(stripe_decline(json).code);
 }
 
 /* Only a 200 is done, only Stripe's own words refuse, and what is not understood is unknown. */

@@ -76,7 +76,7 @@ const char *stripe_currency(struct ctx *ctx, const char *code);
 bool stripe_script_amount(struct ctx *ctx, struct money amount, int64_t *out, const char **currency);
 
 /* A decline from an "error" or a "last_payment_error". */
-struct decline stripe_decline(struct ctx *ctx, const json_t *error);
+struct decline stripe_decline(const json_t *error);
 
 /* A payment from its PaymentIntent, with whatever is expanded in it. E_PROVIDER_ERROR when it lacks what one must have. */
 MUST_CHECK struct error *stripe_snapshot(struct ctx *ctx, json_t *intent, struct snapshot *out);

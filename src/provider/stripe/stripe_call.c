@@ -226,9 +226,9 @@ static const char *cause_of(struct ctx *ctx, const struct stripe_answer *answer)
         answer->type ? answer->type : "-", answer->code ? answer->code : "-", answer->param ? answer->param : "-");
 }
 
-static void decline(struct ctx *ctx, const struct stripe_answer *answer, struct outcome *outcome)
+static void decline(const struct stripe_answer *answer, struct outcome *outcome)
 {
-    struct decline decline = stripe_decline(ctx, answer->error);
+    struct decline decline = stripe_decline(answer->error);
 
     outcome->decline_code = decline.code;
     outcome->detail = decline_sentence(decline.kind);
@@ -256,7 +256,7 @@ struct outcome stripe_outcome(struct ctx *ctx, const struct stripe_answer *answe
         outcome.detail = rule->detail;
     }
     if (outcome.kind == OUTCOME_DECLINED)
-        decline(ctx, answer, &outcome);
+        decline(answer, &outcome);
     if (outcome.kind == OUTCOME_NOT_EXECUTED)
         outcome.retry_after = http->retry_after > 0 ? http->retry_after : 1;
     return outcome;

@@ -1,7 +1,5 @@
 #include <string.h>
 
-#include "base/arena.h"
-#include "base/ctx.h"
 #include "provider/stripe/stripe.h"
 
 /* What Stripe's codes and decline codes mean to us. A decline code says more than the code beside it, so it is looked up
@@ -72,7 +70,7 @@ static enum decline_class class_of(const char *code)
     return DECLINE_GENERIC;
 }
 
-struct decline stripe_decline(struct ctx *ctx, const json_t *error)
+struct decline stripe_decline(const json_t *error)
 {
     const char *code = json_get_text(error, "code");
     const char *reason = json_get_text(error, "decline_code");

@@ -195,7 +195,7 @@ struct error *stripe_snapshot(struct ctx *ctx, json_t *intent, struct snapshot *
     }
     out->state = stripe_state(status);
     if (out->state == PROVIDER_STATE_WAITING && failure)
-        out->decline = stripe_decline(ctx, failure);
+        out->decline = stripe_decline(failure);
     if (out->state == PROVIDER_STATE_ACTION)
         read_next_action(json_object_get(intent, "next_action"), out);
     read_method(ctx, intent, charge, &out->method);

@@ -1,8 +1,11 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/instant.h"
+#include "base/log.h"
 #include "fault_server.h"
 #include "lone.h"
 #include "provider/stripe/stripe.h"
@@ -185,6 +188,38 @@ START_TEST(test_without_a_key_nothing_is_sent)
 }
 END_TEST
 
+/* What a call leaves in the log: enough to find it at Stripe, and no secret. */
+START_TEST(test_the_log_line)
+{
+    char *answer = (char *)(uintptr_t)fault_answer(402, "Request-Id: req_17\r\n",
+        ERROR("card_error", "card_declined", ",\"decline_code\":\"lost_card\"" WITH_INTENT));
+    struct fault script = { FAULT_NONE, answer };
+    struct fault_server *server = fault_server_new(&script, 1);
+    FILE *log = tmpfile();
+    char text[4096] = "";
+
+    lone_config.stripe_api_url = fault_server_url(server);
+    lone_config.stripe_secret_key = "sk_test_canary";
+    log_set_level(LOG_INFO);
+    ck_assert(log && dup2(fileno(log), STDERR_FILENO) == STDERR_FILENO);
+    confirm();
+    ck_assert(fseek(log, 0, SEEK_SET) == 0 && fread(text, 1, sizeof(text) - 1, log) > 0);
+
+    json_t *line = json_loads(text, 0, NULL);
+    ck_assert_msg(line != NULL, "%s", text);
+    ck_assert_str_eq(json_get_text(line, "event"), "provider.call");
+    ck_assert_str_eq(json_get_text(line, "path"), "/v1/payment_intents/pi_1/confirm");
+    ck_assert_str_eq(json_get_text(line, "provider_request_id"), "req_17");
+    ck_assert_str_eq(json_get_text(line, "code"), "card_declined");
+    ck_assert_int_eq(json_get_int(line, "status"), 402);
+    ck_assert(!strstr(text, "canary") && !strstr(text, "_secret_") && !strstr(text, "pm_1"));
+    json_decref(line);
+    fclose(log);
+    fault_server_free(server);
+    free(answer);
+}
+END_TEST
+
 /* Ids that must not become part of an address. */
 START_TEST(test_ids_that_are_none)
 {
@@ -249,6 +284,7 @@ int main(void)
     tcase_add_test(test_case, test_nobody_there);
     tcase_add_test(test_case, test_the_callers_deadline_holds);
     tcase_add_test(test_case, test_without_a_key_nothing_is_sent);
+    tcase_add_test(test_case, test_the_log_line);
     tcase_add_test(test_case, test_ids_that_are_none);
     tcase_add_loop_test(test_case, test_reads, 0, (int)(sizeof(reads) / sizeof(reads[0])));
     suite_add_tcase(suite, test_case);

@@ -226,7 +226,7 @@ START_TEST(test_declines)
     json_t *error = json_in(lone.arena,
         json_pack("{s:s*, s:s*, s:s}", "code", declines[_i].code, "decline_code", declines[_i].reason, "message",
             "Your card was declined."));
-    struct decline decline = stripe_decline(&lone, error);
+    struct decline decline = stripe_decline(error);
 
     ck_assert_int_eq(decline.kind, declines[_i].kind);
     ck_assert_str_eq(decline.code, declines[_i].name);
