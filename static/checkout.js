@@ -27,6 +27,8 @@ const LOAD_TIMEOUT_MS = 30000;
 /** How often the server has to say that nothing was paid before a lost confirmation counts as one that never came. */
 const SURE = 3;
 const PAY_TRIES = 4;
+/** When a page that was loaded in the middle of a payment looks whether it has come to its end. */
+const LOOKS_MS = [2500, 6000, 15000];
 
 let busy = false;
 /** @type {Stripe | null} */
@@ -651,6 +653,8 @@ function start() {
     }
     if (main.dataset.poll)
         poll();
+    if (main.dataset.begun)
+        LOOKS_MS.forEach((ms) => setTimeout(look, ms));
     countDown();
     addEventListener("pageshow", (event) => event.persisted && look());
     document.addEventListener("visibilitychange", look);

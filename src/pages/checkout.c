@@ -422,6 +422,8 @@ static json_t *script_data(const struct page *page, const char *client_secret)
     add_data(data, "stripe-js", config->stripe_js_url);
     add_data(data, "publishable-key", config->stripe_publishable_key);
     add_data(data, "client-secret", client_secret);
+    if (page->door.payment)
+        add_data(data, "begun", "1");
     if (!client_secret)
         add_card_data(page, data);
     if (expires(page))

@@ -1,0 +1,89 @@
+'use strict';
+
+// Ten languages: nothing is missing, and each page reads in its direction, with amounts and dates as its readers write them.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { after, before, test } = require('node:test');
+const { CARDS, assertAccessible, inState, launch, newPage, open, pay, shot } = require('./browser.js');
+const { startStack } = require('./stack.js');
+
+const folder = path.resolve(__dirname, '../../locales');
+const read = (locale) => JSON.parse(fs.readFileSync(path.join(folder, `${locale}.json`), 'utf8'));
+const english = read('en');
+const AMOUNTS = {
+  en: '€24.00', de: '24,00 €', fr: '24,00 €', es: '24,00 €', it: '24,00 €', nl: '€ 24,00', 'pt-BR': '€ 24,00', pl: '24,00 €', ja: '€24.00',
+  ar: '24.00',
+};
+
+let stack, browser;
+
+before(async () => {
+  [stack, browser] = await Promise.all([startStack(), launch()]);
+});
+after(async () => {
+  await browser?.close();
+  await stack?.stop();
+});
+
+const placeholders = (text) => [...new Set(String(text).match(/\{\w+\}/g))].sort();
+const plain = (text) => text.replace(/[\u00a0\u202f]/g, ' ').replace(/[\u200e\u200f\u061c\u2066-\u2069]/g, '');
+
+for (const locale of Object.keys(AMOUNTS)) {
+  test(`${locale}: every text is there, and is a translation`, () => {
+    const texts = read(locale);
+    assert.deepEqual(Object.keys(texts).sort(), Object.keys(english).sort());
+    for (const [name, text] of Object.entries(texts)) {
+      assert.ok(text.length > 0, name);
+      if (!name.startsWith('date')) assert.deepEqual(placeholders(text), placeholders(english[name]), name);
+    }
+    const same = Object.keys(texts).filter((name) => texts[name] === english[name] && /[a-z]{4}.* [a-z]{2}/i.test(texts[name]));
+    if (locale !== 'en') assert.deepEqual(same, []);
+  });
+
+  for (const size of [1280, 390]) {
+    test(`${locale}: the page at ${size}`, async () => {
+      const page = await newPage(browser, { size, locale: 'en-GB' });
+      const session = await stack.session();
+      await open(page, session, `?lang=${locale}`);
+      assert.equal(await page.locator('html').getAttribute('lang'), locale);
+      assert.equal(await page.locator('html').getAttribute('dir'), locale === 'ar' ? 'rtl' : 'ltr');
+      assert.ok(plain(await page.getByTestId('total').textContent()).includes(AMOUNTS[locale]), await page.getByTestId('total').textContent());
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
+      assert.equal(wide, false, 'the page scrolls sideways');
+      await shot(page, `locale-${locale}`);
+      await pay(page, CARDS.insufficientFunds, { postal: '' });
+      await page.locator('main[data-state="declined_retry"], main[data-state="field_error"]').waitFor();
+      if ((await page.locator('main').getAttribute('data-state')) === 'field_error') await pay(page, CARDS.insufficientFunds);
+      await inState(page, 'declined_retry');
+      assert.ok((await page.getByTestId('errors').textContent()).startsWith(read(locale).decline_insufficient_funds));
+      await assertAccessible(page);
+      await shot(page, `locale-${locale}-declined`);
+      assert.deepEqual(page.complaints, []);
+      await page.context().close();
+    });
+  }
+}
+
+test('the language is the one that was chosen, then the merchant\'s, then the browser\'s', async () => {
+  const session = await stack.session();
+  const german = await stack.session({ locale: 'de' });
+  const lang = async (address, accept) => (/<html lang="([^"]+)"/.exec(await (await fetch(address, { headers: { 'accept-language': accept } })).text()))[1];
+  assert.equal(await lang(session.url, 'fr-CH, fr;q=0.9, en;q=0.8'), 'fr');
+  assert.equal(await lang(session.url, 'xx, pt;q=0.2, ja;q=0.7'), 'ja');
+  assert.equal(await lang(session.url, 'pt-PT'), 'pt-BR');
+  assert.equal(await lang(session.url, 'xx'), 'en');
+  assert.equal(await lang(german.url, 'fr'), 'de');
+  assert.equal(await lang(`${german.url}?lang=pl`, 'fr'), 'pl');
+  assert.equal(await lang(`${german.url}?lang=klingon`, 'fr'), 'de');
+});
+
+test('a page is left narrow at 320 without scrolling sideways', async () => {
+  const page = await newPage(browser, { viewport: { width: 320, height: 640 } });
+  page.size = 390;
+  const session = await stack.session({ description: 'A very long name of an article that nobody would ever want to read in full on a phone' });
+  await open(page, session);
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 320);
+  await page.context().close();
+});

@@ -1,0 +1,16 @@
+'use strict';
+
+// The page uses Stripe.js as Stripe's own types describe it.
+
+const { execFileSync } = require('node:child_process');
+const path = require('node:path');
+const { test } = require('node:test');
+
+test('static/ agrees with the types of Stripe.js', () => {
+  const tsc = require.resolve('typescript/lib/tsc.js');
+  try {
+    execFileSync(process.execPath, [tsc, '-p', path.join(__dirname, 'tsconfig.json')], { encoding: 'utf8', stdio: 'pipe' });
+  } catch (error) {
+    throw new Error(error.stdout);
+  }
+});
