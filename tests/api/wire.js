@@ -2,6 +2,7 @@
 
 // Requests as a polite client would not send them: bytes on a socket to the web server, and FastCGI records straight to Till.
 
+const http = require('node:http');
 const net = require('node:net');
 
 /** Splits what came back into { status, headers, text }; header names in lower case, a repeated one joined by ", ". */
@@ -64,6 +65,28 @@ function httpRequest(line, headers = {}, body = '') {
   const all = { Host: '127.0.0.1', Connection: 'close', ...headers };
   const lines = Object.entries(all).flatMap(([name, value]) => [value].flat().map((one) => `${name}: ${one}`));
   return Buffer.concat([Buffer.from(`${line} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`, 'latin1'), Buffer.from(body)]);
+}
+
+/** A request on a connection of its own: { status, headers, text, body }; rejects when the connection breaks. */
+function ask(port, method, target, { headers = {}, body, signal } = {}) {
+  return new Promise((resolve, reject) => {
+    const all = { ...headers };
+    if (body !== undefined) all['content-type'] ??= 'application/json';
+    const bytes = body === undefined ? undefined : Buffer.from(typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body));
+    if (bytes) all['content-length'] = bytes.length;
+    const request = http.request({ port, host: '127.0.0.1', method, path: target, headers: all, agent: false, signal }, (answer) => {
+      const parts = [];
+      answer.on('data', (part) => parts.push(part));
+      answer.on('error', reject);
+      answer.on('end', () => {
+        const text = Buffer.concat(parts).toString('utf8');
+        const json = /json/.test(answer.headers['content-type'] || '');
+        resolve({ status: answer.statusCode, headers: answer.headers, text, body: json ? JSON.parse(text) : undefined });
+      });
+    });
+    request.on('error', reject);
+    request.end(bytes);
+  });
 }
 
 // FastCGI --------------------------------------------------------------------------------------------------------------
@@ -181,4 +204,4 @@ function isProblem(assert, answer, what = '') {
   return problem;
 }
 
-module.exports = { fastcgi, fastcgiRecords, httpRequest, isProblem, load, parseAnswer, raw, variables };
+module.exports = { ask, fastcgi, fastcgiRecords, httpRequest, isProblem, load, parseAnswer, raw, variables };
