@@ -282,8 +282,6 @@ static int work(void *pointer, int to)
 
 /* Master */
 
-extern char **environ;
-
 static char **copy_environment(void)
 {
     size_t count = 0;

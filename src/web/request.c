@@ -92,7 +92,7 @@ static const struct field *field_named(const struct field *fields, const char *n
 
 struct error *request_json(struct request *r, const struct field *fields, void *out)
 {
-    json_t *value;
+    json_t *value = NULL;
 
     TRY(request_json_value(r, &value));
     if (json_object_get(value, "idempotency_key") && !field_named(fields, "idempotency_key")) {

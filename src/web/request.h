@@ -31,16 +31,16 @@ struct request {
     const struct route *route;
     const struct templates *templates;
     const struct locales *locales; // texts of pages; NULL for a program without any
-    struct error *refused; // what is wrong with the request itself, before any handler; or NULL
+    struct error *refused;         // what is wrong with the request itself, before any handler; or NULL
     const char *method;
     const char *path;  // of the raw REQUEST_URI, percent-encoded as it came
     const char *query; // raw, "" when there is none
     const char *content_type;
-    struct bytes body;    // raw bytes, as they came
-    json_t *json;         // the parsed body, once request_json() was called
+    struct bytes body;              // raw bytes, as they came
+    json_t *json;                   // the parsed body, once request_json() was called
     const char *const *environment; // copies of "NAME=value", ending with NULL
-    const char *nonce;    // for the CSP of a page, made when first asked for
-    const char *segments[16]; // decoded values of the route's {names}
+    const char *nonce;              // for the CSP of a page, made when first asked for
+    const char *segments[16];       // decoded values of the route's {names}
     struct reply reply;
 };
 

@@ -29,18 +29,18 @@ struct route {
     enum access access;
     const char *scope; // what an API key must have
     enum answer answer;
-    bool checkout;              // a page that runs the payment provider's script: its hosts join the page's policy
-    bool idempotent;            // takes an Idempotency-Key; a missing one is made and returned
-    bool key_required;          // … and one must come with the request
-    bool unlimited;             // not counted by the general rate limit
-    const struct field *asked;  // members of the JSON body
-    const struct field *query;  // query parameters
-    const struct field *shown;  // members of the answer
-    bool shown_list;            // … of each entry of a list
-    int success;                // status of a good answer, 200 when 0
-    int success_also;           // 202 where the outcome may come later, 200 where it may exist already, or 0
-    size_t max_body;            // 0 is REQUEST_MAX_BODY
-    const char *tag;            // groups the OpenAPI document
+    bool checkout;             // a page that runs the payment provider's script: its hosts join the page's policy
+    bool idempotent;           // takes an Idempotency-Key; a missing one is made and returned
+    bool key_required;         // … and one must come with the request
+    bool unlimited;            // not counted by the general rate limit
+    const struct field *asked; // members of the JSON body
+    const struct field *query; // query parameters
+    const struct field *shown; // members of the answer
+    bool shown_list;           // … of each entry of a list
+    int success;               // status of a good answer, 200 when 0
+    int success_also;          // 202 where the outcome may come later, 200 where it may exist already, or 0
+    size_t max_body;           // 0 is REQUEST_MAX_BODY
+    const char *tag;           // groups the OpenAPI document
     const char *summary;
 };
 

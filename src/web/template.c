@@ -308,7 +308,7 @@ static void render(struct renderer *r, const struct node *node, const struct sco
 
 static const json_t *member(const json_t *value, const char *name, size_t length)
 {
-    return value && json_is_object(value) ? json_object_getn(value, name, length) : NULL;
+    return json_is_object(value) ? json_object_getn(value, name, length) : NULL;
 }
 
 /* "a.b.c": `a` is the nearest one, the others are members of it and of nothing else. */
@@ -407,7 +407,10 @@ static void render_section(struct renderer *r, const struct node *node, const st
         render(r, node->children, &(struct scope){ value, scope }, indent);
         return;
     }
-    json_array_foreach(value, i, item) render(r, node->children, &(struct scope){ item, scope }, indent);
+    json_array_foreach(value, i, item)
+    {
+        render(r, node->children, &(struct scope){ item, scope }, indent);
+    }
 }
 
 static int by_name(const void *key, const void *element)
