@@ -320,14 +320,24 @@ static const char *rules_read(struct dials *dials, const json_t *rules, bool add
     return wrong;
 }
 
-/* A list of rules, one rule, or an object with rules, webhooks and the general settings. */
+/* {"POST /v1/refunds": {"action": …}, …} */
+static bool is_map_of_rules(const json_t *value)
+{
+    const char *name;
+    json_t *entry;
+
+    json_object_foreach((json_t *)(uintptr_t)value, name, entry) return json_object_get(entry, "action") != NULL;
+    return false;
+}
+
+/* A list or map of rules, one rule, or an object with rules, webhooks and the general settings. */
 static const char *set(struct dials *dials, const json_t *value, bool add)
 {
     const json_t *rules = json_object_get(value, "rules");
     const json_t *webhooks = json_object_get(value, "webhooks");
     const char *wrong = NULL;
 
-    if (json_is_array(value))
+    if (json_is_array(value) || is_map_of_rules(value))
         return rules_read(dials, value, add);
     if (!json_is_object(value))
         return problem(dials, "dials are a list of rules or an object%s", "");

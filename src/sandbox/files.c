@@ -60,17 +60,12 @@ static const char *name_of(const char *path)
 /* Any page may load the script and embed the frames, as with Stripe's; the frames run nothing but these files. */
 static void add_policy(struct request *r)
 {
-    reply_header(r, "Cache-Control", "no-cache"); // shops load the script and embed the frames from their own origins
-    reply_header(r, "Cross-Origin-Resource-Policy", "cross-origin");
-    reply_header(r, "Content-Security-Policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
-        "form-action 'none'; frame-ancestors *");
+    reply_header(r, "Cache-Control", "no-cache");
     reply_header(r, "Cross-Origin-Resource-Policy", "cross-origin");
     reply_header(r, "Access-Control-Allow-Origin", "*");
     reply_header(r, "Content-Security-Policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action "
-        "'none'; "
-        "frame-ancestors *");
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors *");
 }
 
 void files_handle(struct sandbox *sandbox, struct request *r)
