@@ -11,7 +11,7 @@
 #define ID_LENGTH 12
 #define SECRET_LENGTH 43 // of 62 letters: 256 bits
 
-const char *const api_key_scopes[] = { "*", "payments:read", "payments:write", "refunds:write", "customers:read",
+const char *const api_key_scopes[] = { "*", "payments:read", "payments:write", "refunds:write", "refunds:bulk", "customers:read",
     "customers:write", "checkout:read", "checkout:write", "webhooks:read", "webhooks:write", "maintenance:run", "clock:write",
     NULL };
 
