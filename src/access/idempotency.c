@@ -70,8 +70,9 @@ static struct error *judge(struct ctx *ctx, const struct row *row, struct stored
 
 struct error *idempotency_find(struct ctx *ctx, struct stored_answer *answer)
 {
-    SQL(find, "SELECT fingerprint, resource, held_until > now() AS held, status, content_type, answer"
-              "  FROM idempotency_keys WHERE key = $1 AND expires_at > $2");
+    SQL(find,
+        "SELECT fingerprint, resource, held_until > now() AS held, status, content_type, answer"
+        "  FROM idempotency_keys WHERE key = $1 AND expires_at > $2");
     struct row row;
     bool found;
 
@@ -80,26 +81,34 @@ struct error *idempotency_find(struct ctx *ctx, struct stored_answer *answer)
     return found ? judge(ctx, &row, answer) : NULL;
 }
 
+static void mark_taken(void *idempotency)
+{
+    ((struct idempotency *)idempotency)->taken = true;
+}
+
 /* The row is new, or expired, or of a run that died: then it is ours. Otherwise somebody was faster. */
 struct error *idempotency_take(struct ctx *ctx, const char *resource)
 {
-    SQL(take, "INSERT INTO idempotency_keys AS k (key, fingerprint, caller, operation, resource, held_until, created_at, expires_at)"
-              "VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6), $7::timestamptz, $7::timestamptz + make_interval(secs => $8))"
-              "ON CONFLICT (key) DO UPDATE"
-              "   SET fingerprint = excluded.fingerprint, resource = excluded.resource, held_until = excluded.held_until,"
-              "       status = NULL, content_type = NULL, answer = NULL, created_at = excluded.created_at,"
-              "       expires_at = excluded.expires_at"
-              " WHERE k.expires_at <= $7"
-              "    OR (k.status IS NULL AND k.held_until <= now() AND k.fingerprint = excluded.fingerprint"
-              "        AND (k.resource IS NULL OR k.resource = excluded.resource))");
+    SQL(take,
+        "INSERT INTO idempotency_keys AS k (key, fingerprint, caller, operation, resource, held_until, created_at, "
+        "expires_at)"
+        "VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6), $7::timestamptz, $7::timestamptz + "
+        "make_interval(secs => $8))"
+        "ON CONFLICT (key) DO UPDATE"
+        "   SET fingerprint = excluded.fingerprint, resource = excluded.resource, held_until = excluded.held_until,"
+        "       status = NULL, content_type = NULL, answer = NULL, created_at = excluded.created_at,"
+        "       expires_at = excluded.expires_at"
+        " WHERE k.expires_at <= $7"
+        "    OR (k.status IS NULL AND k.held_until <= now() AND k.fingerprint = excluded.fingerprint"
+        "        AND (k.resource IS NULL OR k.resource = excluded.resource))");
     int64_t affected;
 
     if (!ctx->idempotency || ctx->idempotency->held)
         return NULL;
     struct bytes fingerprint = { ctx->idempotency->fingerprint, sizeof ctx->idempotency->fingerprint };
     struct error *error = db_exec(ctx, &take,
-        PARAMS(P(key_of(ctx->idempotency)), P(fingerprint), P(ctx->principal.id), P(ctx->idempotency->operation), P(resource),
-            P(HOLD_SECONDS), P(ctx->now), P(KEPT_SECONDS)),
+        PARAMS(P(key_of(ctx->idempotency)), P(fingerprint), P(ctx->principal.id), P(ctx->idempotency->operation),
+            P(resource), P(HOLD_SECONDS), P(ctx->now), P(KEPT_SECONDS)),
         &affected);
     if (error && error->code == E_DB_ERROR)
         return error_cause(ctx, error_new(ctx, E_IDEMPOTENCY_ERROR, "The idempotency key could not be stored."), "%s",
@@ -110,13 +119,15 @@ struct error *idempotency_take(struct ctx *ctx, const char *resource)
         TRY(idempotency_find(ctx, &answer));
         return in_progress(ctx); // answered a moment ago: the next try gets it
     }
-    ctx->idempotency->taken = true;
+    tx_after_commit(ctx, mark_taken,
+        ctx->idempotency); // whoever is undone must not answer for the one who takes it then
     return NULL;
 }
 
 struct error *idempotency_finish(struct ctx *ctx, int status, const char *content_type, struct bytes body)
 {
-    SQL(store, "UPDATE idempotency_keys SET status = $2, content_type = $3, answer = $4 WHERE key = $1 AND status IS NULL");
+    SQL(store,
+        "UPDATE idempotency_keys SET status = $2, content_type = $3, answer = $4 WHERE key = $1 AND status IS NULL");
     SQL(release, "UPDATE idempotency_keys SET held_until = now() WHERE key = $1 AND status IS NULL");
 
     if (!ctx->idempotency || !ctx->idempotency->taken)

@@ -35,8 +35,8 @@
 #define ACTION_SECONDS 3600
 #define WAITING_SECONDS (24 * 3600)
 
-const char *const payment_status_names[] = { "created", "requires_action", "processing", "authorized", "succeeded", "failed",
-    "cancelled", "unknown", NULL };
+const char *const payment_status_names[] = { "created", "requires_action", "processing", "authorized", "succeeded",
+    "failed", "cancelled", "unknown", NULL };
 const char *const payment_capture_names[] = { "automatic", "manual", NULL };
 const char *const payment_confirmation_names[] = { "automatic", "manual", NULL };
 const char *const refund_state_names[] = { "none", "partial", "full", NULL };
@@ -44,14 +44,18 @@ const char *const refund_state_names[] = { "none", "partial", "full", NULL };
 const char *payment_public_status(const struct payment *payment)
 {
     switch (payment->status) {
-    case PAYMENT_CREATED: return "pending";
-    case PAYMENT_UNKNOWN: return "processing";
-    case PAYMENT_SUCCEEDED: return !strcmp(refund_state_names[payment->refund_state], "full") ? "refunded" : "succeeded";
+    case PAYMENT_CREATED:
+        return "pending";
+    case PAYMENT_UNKNOWN:
+        return "processing";
+    case PAYMENT_SUCCEEDED:
+        return !strcmp(refund_state_names[payment->refund_state], "full") ? "refunded" : "succeeded";
     case PAYMENT_REQUIRES_ACTION:
     case PAYMENT_PROCESSING:
     case PAYMENT_AUTHORIZED:
     case PAYMENT_FAILED:
-    case PAYMENT_CANCELLED: break;
+    case PAYMENT_CANCELLED:
+        break;
     }
     return payment_status_names[payment->status];
 }
@@ -73,7 +77,8 @@ struct error *payment_client_secret(struct ctx *ctx, const struct payment *payme
     *out = NULL;
     if (!payment->client_secret.data)
         return NULL;
-    TRY(unseal(ctx, arena_printf(ctx->arena, "payments.client_secret:%s", payment->id), payment->client_secret, &plain));
+    TRY(unseal(ctx, arena_printf(ctx->arena, "payments.client_secret:%s", payment->id), payment->client_secret,
+        &plain));
     *out = arena_strndup(ctx->arena, (const char *)plain.data, plain.length);
     return NULL;
 }
@@ -112,8 +117,8 @@ static struct error *said_no(struct ctx *ctx, const struct payment *payment, con
 }
 
 /* Ends the attempt, with the payment in `status`, unless somebody else has ended it meanwhile. */
-static struct error *end_attempt(struct ctx *ctx, const char *payment_id, struct attempt *attempt, enum attempt_status how,
-    enum payment_status status, const struct outcome *outcome, struct payment *out)
+static struct error *end_attempt(struct ctx *ctx, const char *payment_id, struct attempt *attempt,
+    enum attempt_status how, enum payment_status status, const struct outcome *outcome, struct payment *out)
 {
     struct attempt open;
     bool found;
@@ -144,7 +149,8 @@ static struct error *end_attempt(struct ctx *ctx, const char *payment_id, struct
 }
 
 /* The provider may or may not have acted. The attempt stays open: only asking tells, and the resolver asks. */
-static struct error *mark_unknown(struct ctx *ctx, enum payment_status seen, struct attempt *attempt, struct payment *out)
+static struct error *mark_unknown(struct ctx *ctx, enum payment_status seen, struct attempt *attempt,
+    struct payment *out)
 {
     struct attempt open;
     bool found;
@@ -209,11 +215,14 @@ static struct error *create_at_provider(struct ctx *ctx, struct payment *payment
             });
     failpoint("charge", "after_c1");
     switch (outcome.kind) {
-    case OUTCOME_DONE: return IN_TX(ctx, record_created(ctx, &outcome.snapshot, payment, attempt));
-    case OUTCOME_UNKNOWN: return IN_TX(ctx, mark_unknown(ctx, seen, attempt, payment));
+    case OUTCOME_DONE:
+        return IN_TX(ctx, record_created(ctx, &outcome.snapshot, payment, attempt));
+    case OUTCOME_UNKNOWN:
+        return IN_TX(ctx, mark_unknown(ctx, seen, attempt, payment));
     case OUTCOME_NOT_EXECUTED:
         if (fresh)
-            TRY(IN_TX(ctx, end_attempt(ctx, payment->id, attempt, ATTEMPT_NOT_EXECUTED, PAYMENT_CREATED, &outcome, payment)));
+            TRY(IN_TX(ctx,
+                end_attempt(ctx, payment->id, attempt, ATTEMPT_NOT_EXECUTED, PAYMENT_CREATED, &outcome, payment)));
         return no_answer(ctx, payment, &outcome);
     case OUTCOME_DECLINED:
     case OUTCOME_REFUSED:
@@ -234,16 +243,18 @@ static struct error *look_again(struct ctx *ctx, struct payment *payment)
     return apply_provider_state(ctx, payment->id, &snapshot, payment);
 }
 
-static struct error *conclude(struct ctx *ctx, struct payment *payment, struct attempt *attempt, const struct outcome *outcome,
-    bool fresh, enum payment_status after_refusal)
+static struct error *conclude(struct ctx *ctx, struct payment *payment, struct attempt *attempt,
+    const struct outcome *outcome, bool fresh, enum payment_status after_refusal)
 {
     enum payment_status seen = payment->status;
     enum payment_status before = attempt->operation == ATTEMPT_CHARGE ? PAYMENT_CREATED : seen;
 
     failpoint(attempt_operation_names[attempt->operation], "after_c2");
     switch (outcome->kind) {
-    case OUTCOME_DONE: return apply_provider_state(ctx, payment->id, &outcome->snapshot, payment);
-    case OUTCOME_UNKNOWN: return IN_TX(ctx, mark_unknown(ctx, seen, attempt, payment));
+    case OUTCOME_DONE:
+        return apply_provider_state(ctx, payment->id, &outcome->snapshot, payment);
+    case OUTCOME_UNKNOWN:
+        return IN_TX(ctx, mark_unknown(ctx, seen, attempt, payment));
     case OUTCOME_DECLINED:
         TRY(apply_provider_state(ctx, payment->id, &outcome->snapshot, payment));
         return said_no(ctx, payment, outcome);
@@ -251,7 +262,8 @@ static struct error *conclude(struct ctx *ctx, struct payment *payment, struct a
         if (fresh)
             TRY(IN_TX(ctx, end_attempt(ctx, payment->id, attempt, ATTEMPT_NOT_EXECUTED, before, outcome, payment)));
         return no_answer(ctx, payment, outcome);
-    case OUTCOME_REFUSED: break;
+    case OUTCOME_REFUSED:
+        break;
     }
     if (outcome->code == E_INVALID_STATUS) {
         struct attempt open;
@@ -259,8 +271,9 @@ static struct error *conclude(struct ctx *ctx, struct payment *payment, struct a
         TRY(look_again(ctx, payment));
         TRY(attempt_open(ctx, payment->id, &open, &found));
         if (!found) // it came to its end another way
-            return attempt->operation == ATTEMPT_CANCEL && payment->status != PAYMENT_CANCELLED ? said_no(ctx, payment, outcome)
-                                                                                              : NULL;
+            return attempt->operation == ATTEMPT_CANCEL && payment->status != PAYMENT_CANCELLED
+                ? said_no(ctx, payment, outcome)
+                : NULL;
     }
     TRY(IN_TX(ctx, end_attempt(ctx, payment->id, attempt, ATTEMPT_REFUSED, after_refusal, outcome, payment)));
     return said_no(ctx, payment, outcome);
@@ -278,8 +291,9 @@ static struct error *charge(struct ctx *ctx, struct payment *payment, struct att
             .reference = payment->provider_payment_id,
             .key = arena_printf(ctx->arena, "pay:%s:confirm:%d", attempt->id, attempt->tries),
             .method = attempt->method,
-            .return_url = payment->return_url ? payment->return_url
-                                              : arena_printf(ctx->arena, "%s/return", checkout_address(ctx, payment->id)),
+            .return_url = payment->return_url
+                ? payment->return_url
+                : arena_printf(ctx->arena, "%s/return", checkout_address(ctx, payment->id)),
             .off_session = attempt->off_session,
         });
     return conclude(ctx, payment, attempt, &outcome, fresh, status_after_refusal(payment));
@@ -291,8 +305,8 @@ static struct error *capture(struct ctx *ctx, struct payment *payment, struct at
         &(struct capture_request){
             .reference = payment->provider_payment_id,
             .key = arena_printf(ctx->arena, "pay:%s:capture:%d", attempt->id, attempt->tries),
-            .amount = { .minor = attempt->amount, .currency = { payment->amount.currency[0], payment->amount.currency[1],
-                            payment->amount.currency[2] } },
+            .amount = { .minor = attempt->amount,
+                .currency = { payment->amount.currency[0], payment->amount.currency[1], payment->amount.currency[2] } },
             .final = true,
         });
 
@@ -313,7 +327,8 @@ static struct error *cancel(struct ctx *ctx, struct payment *payment, struct att
 
 static struct error *perform(struct ctx *ctx, struct payment *payment, struct attempt *attempt, bool fresh)
 {
-    static struct error *(*const steps[])(struct ctx *ctx, struct payment *payment, struct attempt *attempt, bool fresh) = {
+    static struct error *(*const steps[])(struct ctx * ctx, struct payment * payment, struct attempt * attempt,
+        bool fresh) = {
         [ATTEMPT_CHARGE] = charge,
         [ATTEMPT_CAPTURE] = capture,
         [ATTEMPT_CANCEL] = cancel,
@@ -435,8 +450,11 @@ static struct error *recorded_failure(struct ctx *ctx, const struct payment *pay
 {
     bool funds = !strcmp(payment->failure_class, decline_class_names[DECLINE_INSUFFICIENT_FUNDS]);
     bool refused = !strcmp(payment->failure_class, "refused");
-    struct error *error = error_new(ctx, funds ? E_INSUFFICIENT_FUNDS : refused ? E_PAYMENT_METHOD_ERROR : E_CARD_DECLINED, "%s",
-        payment->failure_message ? payment->failure_message : "The payment was declined.");
+    struct error *error = error_new(ctx,
+        funds         ? E_INSUFFICIENT_FUNDS
+            : refused ? E_PAYMENT_METHOD_ERROR
+                      : E_CARD_DECLINED,
+        "%s", payment->failure_message ? payment->failure_message : "The payment was declined.");
 
     error->payment_id = payment->id;
     error->decline_code = payment->failure_code;
@@ -449,8 +467,9 @@ static struct error *take_over(struct ctx *ctx, struct payment *out)
     TRY(IN_TX(ctx, idempotency_take(ctx, ctx->idempotency->resource)));
     ctx->idempotency->held = true;
     TRY(payment_go_on(ctx, ctx->idempotency->resource, out));
-    return out->failure_class && (out->status == PAYMENT_FAILED || out->status == PAYMENT_CREATED) ? recorded_failure(ctx, out)
-                                                                                                   : NULL;
+    return out->failure_class && (out->status == PAYMENT_FAILED || out->status == PAYMENT_CREATED)
+        ? recorded_failure(ctx, out)
+        : NULL;
 }
 
 static bool is_taken_over(const struct ctx *ctx)
@@ -479,6 +498,9 @@ struct error *payment_create(struct ctx *ctx, const struct payment_request *requ
     return perform(ctx, out, &attempt, true);
 }
 
+/* The key comes first in each of these transactions: a second request with it must hear of the first one, not of the state
+ * that the first one has left. */
+
 /* Confirm ----------------------------------------------------------------------------------------------------------- */
 
 /* A waiting attempt, or one whose payer never came back from the bank, gives way. */
@@ -502,7 +524,8 @@ static struct error *check_waiting(struct ctx *ctx, const struct payment *paymen
     if (payment->status == PAYMENT_CREATED || payment->status == PAYMENT_REQUIRES_ACTION)
         return NULL;
     if (payment->status == PAYMENT_UNKNOWN || payment->status == PAYMENT_PROCESSING)
-        return error_new(ctx, E_CONFLICT, "The outcome of this payment is not known yet; it must not be tried again until it is.");
+        return error_new(ctx, E_CONFLICT,
+            "The outcome of this payment is not known yet; it must not be tried again until it is.");
     return error_new(ctx, E_INVALID_STATUS, "The payment is %s; only a pending one can be confirmed.",
         payment_public_status(payment));
 }
@@ -512,13 +535,13 @@ static void forget_failure(struct payment *payment)
     payment->failure_class = payment->failure_code = payment->failure_message = NULL;
 }
 
-static struct error *intend_confirm(struct ctx *ctx, const char *id, const struct confirm_order *order, struct payment *payment,
-    struct attempt *attempt)
+static struct error *intend_confirm(struct ctx *ctx, const char *id, const struct confirm_order *order,
+    struct payment *payment, struct attempt *attempt)
 {
+    TRY(idempotency_take(ctx, payment->id));
     TRY(payment_lock(ctx, id, payment));
     TRY(check_waiting(ctx, payment));
     TRY(make_room(ctx, payment));
-    TRY(idempotency_take(ctx, payment->id));
     if (order->payment_method_id)
         payment->method_id = order->payment_method_id;
     if (order->return_url)
@@ -553,7 +576,8 @@ struct error *payment_confirm(struct ctx *ctx, const char *id, const struct conf
 
 /* The payer's browser ------------------------------------------------------------------------------------------------ */
 
-static struct error *intend_door(struct ctx *ctx, const char *id, struct payment *payment, struct attempt *attempt, bool *made)
+static struct error *intend_door(struct ctx *ctx, const char *id, struct payment *payment, struct attempt *attempt,
+    bool *made)
 {
     bool found;
 
@@ -609,9 +633,9 @@ static struct error *check_capture(struct ctx *ctx, const struct payment *paymen
 static struct error *intend_capture(struct ctx *ctx, const char *id, struct money amount, struct payment *payment,
     struct attempt *attempt)
 {
+    TRY(idempotency_take(ctx, payment->id));
     TRY(payment_lock(ctx, id, payment));
     TRY(check_capture(ctx, payment, &amount));
-    TRY(idempotency_take(ctx, payment->id));
     TRY(open_attempt(ctx, payment, ATTEMPT_CAPTURE, amount.minor, attempt));
     TRY(attempt_insert(ctx, attempt));
     TRY(note_request(ctx, payment, attempt));
@@ -624,6 +648,7 @@ struct error *payment_capture(struct ctx *ctx, const char *id, struct money amou
 
     if (is_taken_over(ctx))
         return take_over(ctx, out);
+    TRY(payment_get(ctx, id, out));
     failpoint("capture", "before_t1");
     TRY(IN_TX(ctx, intend_capture(ctx, id, amount, out, &attempt)));
     return perform(ctx, out, &attempt, true);
@@ -645,12 +670,12 @@ static struct error *cancel_here(struct ctx *ctx, struct payment *payment)
 static struct error *intend_cancel(struct ctx *ctx, const char *id, const char *reason, struct payment *payment,
     struct attempt *attempt, bool *here)
 {
+    TRY(idempotency_take(ctx, payment->id));
     TRY(payment_lock(ctx, id, payment));
     if (payment_is_over(payment->status))
         return error_new(ctx, E_INVALID_STATUS, "The payment is %s; it cannot be cancelled any more.",
             payment_public_status(payment));
     TRY(make_room(ctx, payment));
-    TRY(idempotency_take(ctx, payment->id));
     payment->cancel_reason = reason;
     *here = !payment->provider_payment_id;
     if (*here)
@@ -736,9 +761,12 @@ static struct error *try_again(struct ctx *ctx, struct payment *payment, struct 
 static bool is_done(const struct attempt *attempt, const struct snapshot *snapshot)
 {
     switch (attempt->operation) {
-    case ATTEMPT_CHARGE: return snapshot->state != PROVIDER_STATE_WAITING;
-    case ATTEMPT_CAPTURE: return snapshot->state != PROVIDER_STATE_AUTHORIZED;
-    case ATTEMPT_CANCEL: return snapshot->state == PROVIDER_STATE_CANCELLED || snapshot->state == PROVIDER_STATE_SUCCEEDED;
+    case ATTEMPT_CHARGE:
+        return snapshot->state != PROVIDER_STATE_WAITING;
+    case ATTEMPT_CAPTURE:
+        return snapshot->state != PROVIDER_STATE_AUTHORIZED;
+    case ATTEMPT_CANCEL:
+        return snapshot->state == PROVIDER_STATE_CANCELLED || snapshot->state == PROVIDER_STATE_SUCCEEDED;
     }
     return true;
 }
@@ -866,8 +894,8 @@ struct error *payment_resolve_task(struct ctx *ctx, const struct job *job)
     }
     if (payment.status == PAYMENT_UNKNOWN && job->attempts >= PERSON_TRIES)
         TRY(decision_ask(ctx, "unknown_outcome", payment.id, payment.amount,
-            arena_printf(ctx->arena, "%s was asked %d times about %s and has not said how it ended.", payment.provider, job->attempts,
-                payment.provider_payment_id ? payment.provider_payment_id : "this payment"),
+            arena_printf(ctx->arena, "%s was asked %d times about %s and has not said how it ended.", payment.provider,
+                job->attempts, payment.provider_payment_id ? payment.provider_payment_id : "this payment"),
             "Look the payment up at the provider; sync it, or mark it resolved with what you found."));
     return job_again(ctx, next_look(&payment, job->attempts));
 }

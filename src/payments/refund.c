@@ -56,8 +56,8 @@ static struct error *tell(struct ctx *ctx, const struct refund *refund)
 {
     const char *name = arena_printf(ctx->arena, "refund.%s", refund_status_names[refund->status]);
     json_t *details = json_in(ctx->arena,
-        json_pack("{ss, sI, ss, ss*}", "payment", refund->payment_id, "amount", (json_int_t)refund->amount.minor, "currency",
-            refund->amount.currency, "reference", refund->provider_refund_id));
+        json_pack("{ss, sI, ss, ss*}", "payment", refund->payment_id, "amount", (json_int_t)refund->amount.minor,
+            "currency", refund->amount.currency, "reference", refund->provider_refund_id));
 
     TRY(audit_add(ctx, name, refund->id, details));
     return event_add(ctx, name, refund->id, field_write(ctx, refund_shown, refund));
@@ -84,7 +84,8 @@ static struct error *move(struct ctx *ctx, struct payment *payment, struct refun
         TRY(job_done(ctx, "refund.resolve", refund->id));
     if (to == REFUND_FAILED && refund->provider_refund_id) // one that was refused at once is the caller's to know
         TRY(decision_ask(ctx, "refund_failed", refund->id, refund->amount,
-            arena_printf(ctx->arena, "The provider could not give back what was asked for of %s; the payer still waits for it.",
+            arena_printf(ctx->arena,
+                "The provider could not give back what was asked for of %s; the payer still waits for it.",
                 refund->payment_id),
             "Ask the payer for another way, such as a bank account, and give it back there."));
     return tell(ctx, refund);
@@ -180,25 +181,29 @@ static struct error *check_limit(struct ctx *ctx, const struct payment *payment)
     return error;
 }
 
-static struct error *intend(struct ctx *ctx, const struct refund_request *request, struct payment *payment, struct refund *refund)
+static struct error *intend(struct ctx *ctx, const struct refund_request *request, struct payment *payment,
+    struct refund *refund)
 {
     struct money amount = request->amount;
 
+    TRY(idempotency_take(ctx,
+        refund->id)); // first: a second request with the key must hear of this one, not of what is left
     TRY(payment_lock(ctx, request->payment, payment));
     TRY(check_amount(ctx, payment, &amount));
     if (payment->dispute_state == DISPUTE_OPEN || payment->dispute_state == DISPUTE_LOST)
-        return error_new(ctx, E_INVALID_STATUS, "The payment is disputed; a refund now could give the money back twice.");
+        return error_new(ctx, E_INVALID_STATUS,
+            "The payment is disputed; a refund now could give the money back twice.");
     TRY(check_limit(ctx, payment));
     refund->payment_id = payment->id;
     refund->provider = payment->provider;
     refund->amount = amount;
-    TRY(idempotency_take(ctx, refund->id));
     payment->amount_refunding.minor += amount.minor;
     TRY(payment_update(ctx, payment));
     TRY(refund_insert(ctx, refund));
     TRY(audit_add(ctx, "refund.requested", refund->id,
         json_in(ctx->arena,
-            json_pack("{ss, sI, ss}", "payment", payment->id, "amount", (json_int_t)amount.minor, "currency", amount.currency))));
+            json_pack("{ss, sI, ss}", "payment", payment->id, "amount", (json_int_t)amount.minor, "currency",
+                amount.currency))));
     return job_add_later(ctx, "refund.resolve", refund->id, FIRST_LOOK);
 }
 
@@ -229,11 +234,14 @@ static struct error *send(struct ctx *ctx, const struct payment *payment, struct
 
     failpoint("refund", "after_c2");
     switch (outcome.kind) {
-    case OUTCOME_DONE: return IN_TX(ctx, record(ctx, &outcome.refund, refund));
+    case OUTCOME_DONE:
+        return IN_TX(ctx, record(ctx, &outcome.refund, refund));
     case OUTCOME_UNKNOWN:
-    case OUTCOME_NOT_EXECUTED: return NULL; // it was accepted: the resolver asks, and sends it
+    case OUTCOME_NOT_EXECUTED:
+        return NULL; // it was accepted: the resolver asks, and sends it
     case OUTCOME_DECLINED:
-    case OUTCOME_REFUSED: break;
+    case OUTCOME_REFUSED:
+        break;
     }
     TRY(IN_TX(ctx, record(ctx, &failed, refund)));
     error = error_new(ctx, outcome.code, "%s", outcome.detail);

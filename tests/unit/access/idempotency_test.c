@@ -151,8 +151,26 @@ START_TEST(test_what_was_undone_was_not_taken)
     request(&ctx, "undone", "{}");
     struct error *error = IN_TX(&ctx, idempotency_take(&ctx, "pay_1") ? NULL : undone);
     refused(error, E_INVALID_STATUS);
-    finish(400, "{}");
-    request(&ctx, "undone", "{\"other\": true}");
+    ck_assert(!ctx.idempotency->taken);
+    struct idempotency *undone_one = ctx.idempotency;
+    request(&ctx, "undone", "{}");
+    take("pay_1");
+    struct idempotency *good_one = ctx.idempotency;
+    ctx.idempotency = undone_one;
+    finish(400, "of the one that was undone");
+    ctx.idempotency = good_one;
+    finish(201, "of the one that was not");
+    ck_assert(is_text(find().body, "of the one that was not"));
+}
+END_TEST
+
+START_TEST(test_what_was_undone_leaves_the_key_free)
+{
+    struct error *undone = error_new(&ctx, E_INVALID_STATUS, "no");
+
+    request(&ctx, "free", "{}");
+    ck_assert_ptr_nonnull(IN_TX(&ctx, idempotency_take(&ctx, "pay_1") ? NULL : undone));
+    request(&ctx, "free", "{\"other\": true}");
     ck_assert(!find().found);
     take("pay_2");
 }
@@ -237,6 +255,7 @@ int main(void)
     tcase_add_test(store, test_a_dead_run_is_taken_over);
     tcase_add_test(store, test_a_failure_of_ours_frees_the_key);
     tcase_add_test(store, test_what_was_undone_was_not_taken);
+    tcase_add_test(store, test_what_was_undone_leaves_the_key_free);
     tcase_add_test(store, test_the_first_answer_stays);
     tcase_add_test(store, test_a_key_lasts_a_day);
     tcase_add_test(store, test_of_many_at_once_one_has_it);

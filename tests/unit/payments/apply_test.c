@@ -218,7 +218,9 @@ START_TEST(test_foreign_words_are_refused)
         break;
     }
     long long written = traces(&payment);
-    refused(apply_provider_state(&ctx, payment.id, &snapshot, &payment), E_PROVIDER_ERROR);
+    refused(apply_provider_state(&ctx, payment.id, &snapshot, &payment), E_CONFLICT);
+    refused(apply_provider_state(&ctx, payment.id, &snapshot, &payment), E_CONFLICT);
+    ck_assert_int_eq(counted("SELECT count(*) FROM decisions WHERE object = '%s' AND done_at IS NULL", payment.id), 1);
     ok(payment_get(&ctx, payment.id, &payment));
     ck_assert_int_eq(payment.status, PAYMENT_CREATED);
     ck_assert_int_eq(payment.amount_captured.minor, 0);
