@@ -352,6 +352,7 @@ static void *serve(void *argument)
 
     FCGX_InitRequest(&connection, -1, 0);
     while (wait_for_connection(fcgi, &stop_at)) {
+        // cppcheck-suppress nullPointer; who connects is always the web server
         int fd = accept4(fcgi->server.listen_fd, NULL, NULL, SOCK_CLOEXEC);
         if (fd < 0)
             accept_failed(errno);
@@ -480,7 +481,7 @@ static bool bind_unix(int fd, const char *path)
 
 static int listening(int fd, bool bound)
 {
-    if (bound && listen(fd, SOMAXCONN) == 0)
+    if (fd >= 0 && bound && listen(fd, SOMAXCONN) == 0)
         return fd;
     int reason = errno;
     if (fd >= 0)

@@ -576,30 +576,45 @@ static bool load_file(struct templates *templates, const char *path, size_t size
     return true;
 }
 
+static bool load_directory(struct templates *templates, const char *path, const char *prefix, const char **why);
+
+static bool load_entry(struct templates *templates, const char *path, const char *prefix, const char *entry,
+    const char **why)
+{
+    const char *name = arena_printf(templates->arena, "%s%s", prefix, entry);
+    const char *full = arena_printf(templates->arena, "%s/%s", path, entry);
+    struct stat info;
+
+    if (stat(full, &info) != 0)
+        return true;
+    if (S_ISDIR(info.st_mode))
+        return load_directory(templates, full, arena_printf(templates->arena, "%s/", name), why);
+    if (has_ending(name, ".html") || has_ending(name, ".txt"))
+        return load_file(templates, full, (size_t)info.st_size, name, why);
+    return true;
+}
+
+static int is_visible(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
 /* Loads a directory's files; `prefix` is what their names begin with: "" or "checkout/". */
 static bool load_directory(struct templates *templates, const char *path, const char *prefix, const char **why)
 {
-    DIR *directory = opendir(path);
-    struct dirent *entry;
+    struct dirent **entries;
+    int count = scandir(path, &entries, is_visible, alphasort);
     bool loaded = true;
 
-    if (!directory) {
+    if (count < 0) {
         *why = arena_printf(templates->arena, "%s: %s", path, strerror(errno));
         return false;
     }
-    while (loaded && (entry = readdir(directory))) {
-        const char *name = arena_printf(templates->arena, "%s%s", prefix, entry->d_name);
-        const char *full = arena_printf(templates->arena, "%s/%s", path, entry->d_name);
-        struct stat info;
-
-        if (entry->d_name[0] == '.' || stat(full, &info) != 0)
-            continue;
-        if (S_ISDIR(info.st_mode))
-            loaded = load_directory(templates, full, arena_printf(templates->arena, "%s/", name), why);
-        else if (has_ending(name, ".html") || has_ending(name, ".txt"))
-            loaded = load_file(templates, full, (size_t)info.st_size, name, why);
+    for (int i = 0; i < count; i++) {
+        loaded = loaded && load_entry(templates, path, prefix, entries[i]->d_name, why);
+        free(entries[i]);
     }
-    closedir(directory);
+    free(entries);
     return loaded;
 }
 
