@@ -38,7 +38,8 @@ for (const locale of Object.keys(AMOUNTS)) {
       assert.ok(text.length > 0, name);
       if (!name.startsWith('date')) assert.deepEqual(placeholders(text), placeholders(english[name]), name);
     }
-    const same = Object.keys(texts).filter((name) => texts[name] === english[name] && /[a-z]{4}.* [a-z]{2}/i.test(texts[name]));
+    const words = (text) => String(text).replace(/\{\w+\}/g, '').match(/\p{L}{3,}/gu) || [];
+    const same = Object.keys(texts).filter((name) => texts[name] === english[name] && words(texts[name]).length > 1);
     if (locale !== 'en') assert.deepEqual(same, []);
   });
 
