@@ -287,7 +287,7 @@ async function startTill(options = {}) {
     till.master = master;
     await until(() => {
       if (master.ended) throw new Error(`till.fcgi ended: ${JSON.stringify(master.ended)}\n${till.logs().slice(-3000)}`);
-      return fs.existsSync(socket);
+      return fs.existsSync(socket) && (fs.statSync(socket).mode & 0o777) === 0o660; // after that it is left alone
     }, 'the socket of till.fcgi');
     openSocketTo(server, socket);
   };
