@@ -160,13 +160,6 @@ static void handle(void *thread, struct request *r)
 
 /* Worker */
 
-static void harden(void)
-{
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    if (!SANITIZED)
-        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); // no core file with keys in it, whatever the limit says
-}
-
 /* A schema that is older than the program would fail request by request. One that cannot be asked is a database that is
  * down, which passes. */
 static bool schema_fits(struct shared *shared)
@@ -264,7 +257,6 @@ static int work(void *pointer, int to)
     struct till *till = pointer;
     struct shared shared = { .config = till->config };
 
-    harden();
     forget_environment(till);
     crypto_init();
     http_init();
@@ -281,6 +273,14 @@ static int work(void *pointer, int to)
 }
 
 /* Master */
+
+/* The workers inherit it. */
+static void harden(void)
+{
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (!SANITIZED)
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); // no core file with keys in it, whatever the limit says
+}
 
 static char **copy_environment(void)
 {
@@ -489,6 +489,7 @@ int main(int argc, char **argv)
     struct till till = { .options = &options };
 
     read_options(argc, argv, &options);
+    harden();
     till.environment = copy_environment();
     int status = load(&till) ? run(&till) : PREFORK_REFUSED;
     forget_environment(&till);
