@@ -75,7 +75,7 @@ struct dispute_view {
     const char *reference; // "dp_…"
     enum dispute_standing standing;
     struct money amount;
-    struct money fee;   // what the provider takes for it, of the currency it settles in; currency "" when it does not say
+    struct money fee; // what the provider takes for it, of the currency it settles in; currency "" when it does not say
     const char *reason; // the bank's
     struct instant due_by, created_at;
 };

@@ -18,20 +18,32 @@ json_t *show_refund(const struct refund_view *refund)
         refund->status, "reason", refund->reason, "created", (json_int_t)instant_to_unix(refund->created_at));
 }
 
+static json_t *show_dispute(const struct dispute_view *dispute)
+{
+    return json_pack("{s:s, s:s, s:I, s:I, s:s?, s:I}", "reference", dispute->reference, "standing",
+        dispute_standing_names[dispute->standing], "amount", (json_int_t)dispute->amount.minor, "fee",
+        (json_int_t)dispute->fee.minor, "reason", dispute->reason, "due_by",
+        (json_int_t)instant_to_unix(dispute->due_by));
+}
+
 json_t *show_snapshot(const struct snapshot *snapshot)
 {
-    json_t *refunds = json_array();
+    json_t *refunds = json_array(), *disputes = json_array();
 
+    for (size_t i = 0; i < snapshot->dispute_count; i++)
+        json_array_append_new(disputes, show_dispute(&snapshot->disputes[i]));
     for (size_t i = 0; i < snapshot->refund_count; i++)
         json_array_append_new(refunds, show_refund(&snapshot->refunds[i]));
-    return json_pack("{s:s?, s:s, s:I, s:s, s:I, s:I, s:I, s:s, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:s, s:b, s:o}",
+    return json_pack("{s:s?, s:s, s:I, s:s, s:I, s:I, s:I, s:s, s:s?, s:s?, s:s?, s:s?, s:s?, s:s?, s:s, s:b, s:o, "
+                     "s:o, s:I}",
         "reference", snapshot->reference, "state", provider_state_names[snapshot->state], "amount",
         (json_int_t)snapshot->amount.minor, "currency", snapshot->amount.currency, "authorized",
         (json_int_t)snapshot->authorized, "captured", (json_int_t)snapshot->captured, "refunded",
         (json_int_t)snapshot->refunded, "decline", decline_class_names[snapshot->decline.kind], "next_action",
         snapshot->next_action, "next_action_url", snapshot->next_action_url, "charge", snapshot->charge, "payment_id",
         snapshot->payment_id, "last4", snapshot->method.last4, "cvc", snapshot->method.check_cvc, "dispute",
-        dispute_standing_names[snapshot->dispute], "refunds_listed", snapshot->refunds_listed, "refunds", refunds);
+        dispute_standing_names[snapshot->dispute], "refunds_listed", snapshot->refunds_listed, "refunds", refunds,
+        "disputes", disputes, "fee", (json_int_t)snapshot->fee.minor);
 }
 
 json_t *show_outcome(const struct outcome *outcome)

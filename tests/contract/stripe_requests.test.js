@@ -25,6 +25,10 @@ const CREATED = 1700000100;
 // the example charge is of 2026-08; later versions always say more
 const cardDetails = { ...resources.charge.payment_method_details.card, electronic_commerce_indicator: null };
 
+function movement(id, more) {
+  return { ...resources.balance_transaction, id, amount: 1000, fee: 59, net: 941, currency: 'usd', ...more };
+}
+
 function charge(more) {
   return { ...resources.charge, id: 'ch_1', amount: 1000, amount_captured: 1000, captured: true, payment_intent: 'pi_1', source: null,
     payment_method_details: { type: 'card', card: cardDetails }, ...more };
@@ -43,7 +47,7 @@ const failure = { type: 'card_error', code: 'card_declined', decline_code: 'insu
 
 const intents = {
   pi_created: intent('pi_created', {}),
-  pi_succeeded: intent('pi_succeeded', { ...succeeded, latest_charge: charge({}) }),
+  pi_succeeded: intent('pi_succeeded', { ...succeeded, latest_charge: charge({ balance_transaction: movement('txn_1') }) }),
   pi_waiting: intent('pi_waiting', {}),
   pi_listed: intent('pi_listed', { ...succeeded, metadata: { payment_id: 'pay_listed' }, latest_charge: 'ch_1' }),
   pi_searched: intent('pi_searched', { ...succeeded, metadata: { payment_id: 'pay_searched' }, latest_charge: charge({}) }),
@@ -71,7 +75,8 @@ const refunds = {
 
 const disputes = ['won', 'needs_response', 'lost'].map((status, i) =>
   ({ ...resources.dispute, id: `dp_${i}`, status, payment_intent: 'pi_disputed', intended_submission_method: null,
-    evidence_details: { ...resources.dispute.evidence_details, submission_method: 'manual' } }));
+    evidence_details: { ...resources.dispute.evidence_details, due_by: CREATED + i, submission_method: 'manual' },
+    balance_transactions: [movement(`txn_dp_${i}`, { amount: -1000, fee: 1500, net: -2500, type: 'adjustment' })] }));
 
 // newest first, as Stripe lists them: evt_200 … evt_1
 const events = Array.from({ length: 200 }, (_, i) => ({
@@ -335,7 +340,11 @@ for (const version of ['2026-08-26.dahlia', '2026-10-28.endive']) {
       assert.strictEqual(refunded.refunds[2].refund_id, null);
       const { found: partial } = results['fetch.pi_partial'];
       assert.deepStrictEqual([partial.captured, partial.refunded, partial.refunds.length], [600, 0, 0]);
-      assert.strictEqual(results['fetch.pi_disputed'].found.dispute, 'open');
+      const disputed = results['fetch.pi_disputed'].found;
+      assert.deepStrictEqual([disputed.dispute, disputed.disputes.length], ['open', 3]);
+      assert.deepStrictEqual(disputed.disputes[1],
+        { reference: 'dp_1', standing: 'open', amount: 1000, fee: 1500, reason: 'general', due_by: CREATED + 1 });
+      assert.strictEqual(results['fetch.pi_succeeded'].found.fee, 59);
       assert.strictEqual(results['fetch.pi_declined'].found.decline, 'insufficient_funds');
       assert.strictEqual(results['fetch.pi_waiting'].found.refunds_listed, true);
       assert.strictEqual(results['fetch.pi_missing'].code, 'NOT_FOUND');

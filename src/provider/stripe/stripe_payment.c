@@ -365,7 +365,8 @@ static void read_dispute_fee(const json_t *dispute, struct money *fee)
         const char *currency = json_get_text(movement, "currency");
         struct money one;
 
-        if (currency && json_get_int(movement, "fee") > 0 && stripe_money(json_get_int(movement, "fee"), currency, &one, &why)
+        if (currency && json_get_int(movement, "fee") > 0
+            && stripe_money(json_get_int(movement, "fee"), currency, &one, &why)
             && (!*fee->currency || money_same_currency(*fee, one))) {
             one.minor += fee->minor;
             *fee = one;

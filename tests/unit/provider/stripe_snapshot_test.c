@@ -90,6 +90,30 @@ START_TEST(test_refunded)
 }
 END_TEST
 
+/* What Stripe keeps, of the currency it settles in; nothing as long as it does not say. */
+static const struct {
+    const char *movement;
+    const char *reference, *currency;
+    int64_t fee;
+} fees[] = {
+    { "{\"id\":\"txn_1\",\"currency\":\"eur\",\"fee\":59,\"amount\":920,\"exchange_rate\":0.92}", "txn_1", "EUR", 59 },
+    { "{\"id\":\"txn_1\",\"currency\":\"mga\",\"fee\":7}", "txn_1", "MGA", 700 },
+    { "{\"id\":\"txn_1\",\"currency\":\"isk\",\"fee\":55}", NULL, "", 0 },
+    { "\"txn_1\"", NULL, "", 0 },
+    { "null", NULL, "", 0 },
+};
+
+START_TEST(test_fees)
+{
+    struct snapshot snapshot = snapshot_of(arena_printf(lone.arena,
+        "{\"latest_charge\":{\"id\":\"ch_1\",\"balance_transaction\":%s}}", fees[_i].movement));
+
+    ck_assert_pstr_eq(snapshot.fee_reference, fees[_i].reference);
+    ck_assert_str_eq(snapshot.fee.currency, fees[_i].currency);
+    ck_assert_int_eq(snapshot.fee.minor, fees[_i].fee);
+}
+END_TEST
+
 static const char *const senseless[] = {
     "{\"id\":null}",
     "{\"id\":\"../x\"}",
@@ -328,6 +352,7 @@ int main(void)
     tcase_add_loop_test(test_case, test_states, 0, COUNT(states));
     tcase_add_test(test_case, test_money);
     tcase_add_loop_test(test_case, test_refunded, 0, COUNT(charges));
+    tcase_add_loop_test(test_case, test_fees, 0, COUNT(fees));
     tcase_add_loop_test(test_case, test_intents_that_make_no_sense, 0, COUNT(senseless));
     tcase_add_test(test_case, test_names);
     tcase_add_test(test_case, test_next_actions);
