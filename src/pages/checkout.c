@@ -462,6 +462,7 @@ static void add_ways(const struct page *page, json_t *view)
     } else {
         bool given_up = state->closed && session->cancel_url;
         set_text(view, "continue_url", given_up ? session->cancel_url : session->success_url);
+        set_text(view, "continue_label", text(page, given_up ? "back_to" : "continue_to"));
         json_object_set_new(view, "continue_first", json_boolean(state != &state_processing));
     }
 }
