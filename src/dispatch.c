@@ -10,6 +10,7 @@
 #include "base/failpoint.h"
 #include "base/field.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "web/reply.h"
 #include "web/request.h"
 #include "web/router.h"
@@ -61,7 +62,7 @@ static void log_request(struct request *r, const struct error *error, int64_t st
 {
     json_t *line = json_pack("{ss, ss, si, sI, ss*, ss*, ss*}", "method", r->method ? r->method : "", "route",
         r->route ? r->route->path : "none", "status", r->reply.status, "ms", (json_int_t)(monotonic_ms() - started), "address",
-        r->ctx->address, "code", error ? error_name(error->code) : NULL, "cause", error ? error->cause : NULL);
+        r->ctx->address, "code", error ? error_name(error->code) : NULL, "cause", error && error->cause ? utf8_clean(r->ctx->arena, error->cause) : NULL);
 
     log_line(r->ctx, r->reply.status >= 500 ? LOG_WARN : LOG_INFO, "request", line);
 }
