@@ -200,7 +200,9 @@ static const struct {
     { "{" AMOUNT ", 'Amount': 1}", "#/Amount: is not known here\n" },
     { "{" AMOUNT ", '': 1}", "#/: is not known here\n" },
     { "{" AMOUNT ", '4242424242424242': 1}", "#: has a member that is not known here\n" },
-    { "{" AMOUNT ", 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa': 1}",
+    { "{" AMOUNT ", '0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef': 1}",
+        "#/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef: is not known here\n" },
+    { "{" AMOUNT ", '0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdefx': 1}",
         "#: has a member that is not known here\n" },
     { "{" AMOUNT ", 'address': {'city': 'Köln', 'country': 'DE', 'zip': '1'}}", "#/address/zip: is not known here\n" },
 
@@ -284,6 +286,53 @@ START_TEST(test_texts_have_at_most_500_characters)
 }
 END_TEST
 
+/* Limits are kept where they are reached, and a refused value changes nothing. */
+START_TEST(test_limits_are_included)
+{
+    struct order order = { .retries = 2, .number = 7 };
+
+    ok(read_order("{" AMOUNT ", 'capture': 'automatic', 'address': {'city': '12345678901234567890', 'country': 'DE'},"
+                  " 'items': [{'name': 'a', 'quantity': 1}, {'name': 'b', 'quantity': 1}, {'name': 'c', 'quantity': "
+                  "1}]}",
+        &order));
+    ck_assert_uint_eq(order.items.count, 3);
+    ok(read_order("{" AMOUNT ", 'address': {'city': 'x', 'country': 'DE'}}", &order));
+    ck_assert_ptr_nonnull(read_order("{" AMOUNT ", 'retries': 4, 'number': 'x'}", &order));
+    ck_assert_int_eq(order.retries, 2);
+    ck_assert_int_eq(order.number, 7);
+}
+END_TEST
+
+/* A text of exactly one length, with a check of its own. */
+static const struct {
+    const char *text, *detail;
+} codes[] = {
+    { "DE", NULL },
+    { "D", "must be a country like \"DE\"" },
+    { "DEU", "must have at most 2 characters" },
+    { "", "must not be empty" },
+};
+
+START_TEST(test_texts_of_one_length)
+{
+    const struct field fields[] = {
+        FIELD(struct order, description, .min = 2, .max = 2, .check = check_country),
+        FIELD_END,
+    };
+    const struct field unchecked[] = { FIELD(struct order, description, .min = 2, .max = 2), FIELD_END };
+    struct order order = { 0 };
+    json_t *object = json_in(ctx.arena, json_pack("{s:s}", "description", codes[_i].text));
+    struct error *error = field_read(&ctx, fields, object, &order);
+
+    ck_assert_int_eq(error != NULL, codes[_i].detail != NULL);
+    if (error)
+        ck_assert_str_eq(error->fields[0].detail, codes[_i].detail);
+    object = json_in(ctx.arena, json_pack("{s:s}", "description", "D"));
+    ck_assert_str_eq(base_fields(field_read(&ctx, unchecked, object, &order)),
+        "#/description: must have at least 2 characters\n");
+}
+END_TEST
+
 START_TEST(test_only_an_object_has_members)
 {
     struct order order = { 0 };
@@ -305,6 +354,7 @@ static const struct {
     { 50, 0, "0.49", "must be at least 0.50 USD" },
     { 1, 10000, "100.00", NULL },
     { 1, 10000, "100.01", "must be at most 100.00 USD" },
+    { 0, 1, "0.02", "must be at most 0.01 USD" },
 };
 
 START_TEST(test_amounts_have_limits)
@@ -414,6 +464,7 @@ static const struct {
 } texts[] = {
     { "description", "blue cup", NULL },
     { "description", "4242424242424242", "must not contain a card number" },
+    { "description", "one\rtwo", "must not contain control characters" },
     { "description", "\xff", "must be valid UTF-8" },
     { "description", "a\x01", "must not contain control characters" },
     { "number", "-12", NULL },
@@ -586,6 +637,8 @@ int main(void)
     tcase_add_test(test_case, test_a_card_number_is_never_repeated);
     tcase_add_test(test_case, test_ids_are_no_card_numbers);
     tcase_add_test(test_case, test_texts_have_at_most_500_characters);
+    tcase_add_test(test_case, test_limits_are_included);
+    tcase_add_loop_test(test_case, test_texts_of_one_length, 0, COUNT(codes));
     tcase_add_test(test_case, test_only_an_object_has_members);
     tcase_add_loop_test(test_case, test_amounts_have_limits, 0, COUNT(limits));
     tcase_add_test(test_case, test_members_of_free_json_can_be_checked);

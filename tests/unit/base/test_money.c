@@ -242,6 +242,8 @@ START_TEST(test_minor_units_are_checked)
     ck_assert_int_eq(money.minor, 1050);
     ck_assert_str_eq(money.currency, "USD");
     ck_assert(money_from_minor(MONEY_MAX_MINOR, "USD", &money, &why));
+    ck_assert(money_from_minor(0, "USD", &money, &why));
+    ck_assert_int_eq(money.minor, 0);
     ck_assert(!money_from_minor(MONEY_MAX_MINOR + 1, "USD", &money, &why));
     ck_assert_str_eq(why, large);
     ck_assert(!money_from_minor(-1, "USD", &money, &why));
@@ -260,6 +262,10 @@ START_TEST(test_sums)
     ck_assert_str_eq(sum.currency, "USD");
     ok(money_add(&ctx, (struct money){ 1, "USD" }, (struct money){ -2, "USD" }, &sum));
     ck_assert_int_eq(sum.minor, -1);
+
+    ok(money_add(&ctx, (struct money){ MONEY_MAX_MINOR - 1, "USD" }, (struct money){ 1, "USD" }, &sum));
+    ck_assert_int_eq(sum.minor, MONEY_MAX_MINOR);
+    ok(money_add(&ctx, (struct money){ 1, "USD" }, (struct money){ -2, "USD" }, &sum));
 
     error = money_add(&ctx, (struct money){ 1, "USD" }, (struct money){ 2, "EUR" }, &sum);
     ck_assert(error && error->code == E_VALIDATION_ERROR);
