@@ -77,6 +77,7 @@ static const struct {
     { "42424242424242424242", false },
     { "4444444444444444444", false },
     { "0000000000000000", false },
+    { "8888888888888888", false }, // the check digit fits, but nobody has this card
     { "", false },
     { "-", false },
     { "4242", false },
@@ -84,6 +85,9 @@ static const struct {
     { "pi_4242424242424242", false },
     { "4242424242424242a", false },
     { "a4242424242424242", false },
+    { "z4242424242424242", false },
+    { "4242424242424242Z", false },
+    { "4242424242424242A", false },
     { "4242424242424242_x", false },
     { "pay_01arykyvr14242424242424242", false },
     { "cs_test_a14242424242424242", false },
@@ -91,6 +95,9 @@ static const struct {
     // a UUID of digits alone, which as a number would have the form of a card
     { "a1b2c3d4-4242-4242-4242-424242424242", false },
     { "12345678-4242-4242-4242-424242424242", false },
+    { "A1B2C3DF-4242-4242-4242-424242424242", false },
+    { "Aaf2c3d4-4242-4242-4242-424242424242", false },
+    { "a1b2c3g4-4242-4242-4242-424242424242", true }, // not hexadecimal
     { "cart-12345678-4242-4242-4242-424242424242", false },
     { "cart:42424242-4242-4242-4242-424242424242.", false },
     { "a1b2c3d4-1111-1111-1111-4242424242424242", true }, // too long for a UUID

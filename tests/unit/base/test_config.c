@@ -85,6 +85,9 @@ START_TEST(test_the_environment_wins_over_the_file)
                                  "MERCHANT_NAME=\"Cups & more\"\n"
                                  "  SUPPORT_EMAIL = help@example.com  \r\n"
                                  "TILL_WORKERS='4'\n"
+                                 "STRIPE_API_VERSION='2026-01-01.basil\"\n"
+                                 "DB_POOL_SIZE=1000\n"
+                                 "REFUNDS_PER_DAY=1\n"
                                  "TILL_THREADS=16\n"
                                  "STRIPE_SECRET_KEY=sk_test_file",
         0600);
@@ -97,6 +100,9 @@ START_TEST(test_the_environment_wins_over_the_file)
     ck_assert_str_eq(config->merchant_name, "Cups & more");
     ck_assert_str_eq(config->support_email, "help@example.com");
     ck_assert_int_eq(config->threads, 32);
+    ck_assert_int_eq(config->db_pool_size, 1000);
+    ck_assert_str_eq(config->stripe_api_version, "'2026-01-01.basil\""); // no pair
+    ck_assert_int_eq(config->refunds_per_day, 1);
     ck_assert_int_eq(config->workers, 4); // set to nothing in the environment
     ck_assert_str_eq(config->stripe_secret_key, "sk_test_file");
 }

@@ -173,8 +173,8 @@ START_TEST(test_the_last_key_encrypts)
 
     ck_assert_str_eq(keyring_current(keyring), "new.2026-11");
     keyring_free(keyring);
-    keyring = keys_of("only:" KEY_A);
-    ck_assert_str_eq(keyring_current(keyring), "only");
+    keyring = keys_of("a-name.of_32-characters.00000032:" KEY_A);
+    ck_assert_str_eq(keyring_current(keyring), "a-name.of_32-characters.00000032");
     keyring_free(keyring);
     keyring_free(NULL);
 }
@@ -339,8 +339,14 @@ START_TEST(test_any_change_is_noticed)
         ck_assert_msg(error && error->code == E_INTERNAL_ERROR, "bit %zu", bit);
         ck_assert_str_eq(error->detail, "stored data could not be read");
     }
-    for (size_t length = 0; length < sealed.length; length++)
-        ck_assert_ptr_nonnull(unseal(&ctx, place, (struct bytes){ sealed.data, length }, &plain));
+    for (size_t length = 0; length < sealed.length; length++) {
+        uint8_t *part = malloc(length ? length : 1); // of this length alone, for AddressSanitizer
+
+        ck_assert_ptr_nonnull(part);
+        memcpy(part, sealed.data, length);
+        ck_assert_ptr_nonnull(unseal(&ctx, place, (struct bytes){ part, length }, &plain));
+        free(part);
+    }
     ck_assert_ptr_nonnull(unseal(&ctx, "customers.email:cust_2", sealed, &plain));
 
     // the same key under another name

@@ -1,5 +1,6 @@
 #include "base_test.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -54,6 +55,8 @@ static const struct {
     { "{\"a\": 1.5}", "line 1, column 8: a number with decimals or an exponent; amounts are decimal strings" },
     { "{\"a\":\n  [0, 1e5]}", "line 2, column 8: a number with decimals or an exponent; amounts are decimal strings" },
     { "{\"a\": 1E400}", "line 1, column 8: a number with decimals or an exponent; amounts are decimal strings" },
+    { "[9.5]", "line 1, column 3: a number with decimals or an exponent; amounts are decimal strings" },
+    { "[0.5]", "line 1, column 3: a number with decimals or an exponent; amounts are decimal strings" },
     { "[100.00]", "line 1, column 5: a number with decimals or an exponent; amounts are decimal strings" },
 };
 
@@ -66,6 +69,37 @@ START_TEST(test_what_is_wrong_with_json_is_said_without_quoting_it)
     ck_assert_int_eq((int)error->code, E_INVALID_JSON);
     ck_assert_str_eq(error->detail, bad[_i].detail);
     ck_assert_ptr_null(value);
+}
+END_TEST
+
+/* Many values beside each other are not deep. */
+START_TEST(test_wide_json_is_read)
+{
+    const char *text = "[0";
+    json_t *value;
+
+    for (int i = 0; i < 50; i++)
+        text = arena_printf(ctx.arena, "%s,[],{\"a\":{}},\"[{\"", text);
+    ok(json_read(&ctx, bytes_of(arena_printf(ctx.arena, "%s]", text)), &value));
+    ck_assert_uint_eq(json_array_size(value), 151);
+}
+END_TEST
+
+/* A text that ends anywhere: nothing behind its end is looked at, which AddressSanitizer would notice. */
+START_TEST(test_cut_off_json_is_refused)
+{
+    static const char whole[] = "{\"a\": [1, \"b\\\"\\u00e9\", true]}";
+    json_t *value;
+
+    for (size_t length = 0; length < strlen(whole); length++) {
+        uint8_t *copy = malloc(length ? length : 1);
+
+        ck_assert_ptr_nonnull(copy);
+        memcpy(copy, whole, length);
+        ck_assert_ptr_nonnull(json_read(&ctx, (struct bytes){ copy, length }, &value));
+        free(copy);
+    }
+    ok(json_read(&ctx, bytes_of(whole), &value));
 }
 END_TEST
 
@@ -130,6 +164,8 @@ int main(void)
 
     tcase_add_test(test_case, test_json_is_read);
     tcase_add_loop_test(test_case, test_what_is_wrong_with_json_is_said_without_quoting_it, 0, COUNT(bad));
+    tcase_add_test(test_case, test_wide_json_is_read);
+    tcase_add_test(test_case, test_cut_off_json_is_refused);
     tcase_add_test(test_case, test_deep_nesting_is_refused);
     tcase_add_test(test_case, test_a_byte_of_zero_is_no_end);
     tcase_add_test(test_case, test_a_provider_may_send_decimals);
