@@ -45,6 +45,9 @@ COMMENT ON COLUMN disputes.updated_at IS 'When it last changed.';
 CREATE TRIGGER disputes_transition BEFORE UPDATE OF status ON disputes
     FOR EACH ROW EXECUTE FUNCTION check_transition('dispute');
 
+CREATE INDEX refunds_waiting ON refunds (updated_at) WHERE status = 'processing';
+CREATE INDEX attempts_waiting ON attempts (updated_at) WHERE status = 'open';
+
 CREATE TABLE decisions (
     id          text PRIMARY KEY,
     kind        text NOT NULL,

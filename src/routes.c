@@ -1,6 +1,9 @@
 #include "access/api_key.h"
 #include "customers/customer_api.h"
+#include "events/decision.h"
+#include "jobs/maintenance.h"
 #include "pages/checkout.h"
+#include "pages/maintenance.h"
 #include "pages/service.h"
 #include "payments/checkout_api.h"
 #include "payments/payment_api.h"
@@ -109,6 +112,17 @@ const struct route routes[] = {
         .summary = "The receipt" },
     { "POST", "/checkout/{session}/{key}/cancel", checkout_page_cancel, ACCESS_CHECKOUT, .answer = ANSWER_PAGE, .checkout = true,
         .summary = "The payer gives up" },
+
+    /* Cron and people */
+    { "POST", "/api/v1/maintenance/{kind}", maintenance_api_run, ACCESS_API_KEY, .scope = "maintenance:run",
+        .shown = maintenance_ran_shown, .tag = "Maintenance",
+        .summary = "Run a kind of maintenance now: resolve, sweep, jobs, retention or seal" },
+    { "GET", "/api/v1/maintenance", maintenance_api_list, ACCESS_API_KEY, .scope = "maintenance:run",
+        .shown = maintenance_shown, .shown_list = true, .tag = "Maintenance",
+        .summary = "The last run of each kind of maintenance" },
+    { "GET", "/api/v1/decisions", maintenance_api_decisions, ACCESS_API_KEY, .scope = "payments:read",
+        .query = maintenance_decisions_query, .shown = decision_shown, .shown_list = true, .tag = "Maintenance",
+        .summary = "What a person must decide, with what is known and what to do" },
 
     /* The program itself */
     { "GET", "/api/v1/openapi.json", service_openapi, ACCESS_PUBLIC, .unlimited = true,

@@ -62,7 +62,8 @@ static bool is_new_decline(const struct payment *payment, const struct snapshot 
 
 static bool is_confirming(const struct change *change)
 {
-    return change->has_attempt && change->attempt.operation == ATTEMPT_CHARGE && change->attempt.phase == PHASE_CONFIRMING;
+    return change->has_attempt && change->attempt.operation == ATTEMPT_CHARGE
+        && change->attempt.phase == PHASE_CONFIRMING;
 }
 
 static enum payment_status told_status(const struct change *change)
@@ -75,11 +76,16 @@ static enum payment_status told_status(const struct change *change)
             return change->payment->confirmation == CONFIRMATION_AUTOMATIC ? PAYMENT_FAILED : PAYMENT_CREATED;
         /* A confirmation of ours may still be on its way to the provider. */
         return is_confirming(change) ? now : PAYMENT_CREATED;
-    case PROVIDER_STATE_ACTION: return PAYMENT_REQUIRES_ACTION;
-    case PROVIDER_STATE_PENDING: return PAYMENT_PROCESSING;
-    case PROVIDER_STATE_AUTHORIZED: return PAYMENT_AUTHORIZED;
-    case PROVIDER_STATE_SUCCEEDED: return PAYMENT_SUCCEEDED;
-    case PROVIDER_STATE_CANCELLED: return PAYMENT_CANCELLED;
+    case PROVIDER_STATE_ACTION:
+        return PAYMENT_REQUIRES_ACTION;
+    case PROVIDER_STATE_PENDING:
+        return PAYMENT_PROCESSING;
+    case PROVIDER_STATE_AUTHORIZED:
+        return PAYMENT_AUTHORIZED;
+    case PROVIDER_STATE_SUCCEEDED:
+        return PAYMENT_SUCCEEDED;
+    case PROVIDER_STATE_CANCELLED:
+        return PAYMENT_CANCELLED;
     }
     return now;
 }
@@ -88,14 +94,18 @@ static enum payment_status told_status(const struct change *change)
 static bool is_news(enum payment_status from, enum payment_status to)
 {
     switch (from) {
-    case PAYMENT_SUCCEEDED: return false;
+    case PAYMENT_SUCCEEDED:
+        return false;
     case PAYMENT_FAILED:
-    case PAYMENT_CANCELLED: return to == PAYMENT_SUCCEEDED || to == PAYMENT_AUTHORIZED;
-    case PAYMENT_AUTHORIZED: return to == PAYMENT_SUCCEEDED || to == PAYMENT_CANCELLED;
+    case PAYMENT_CANCELLED:
+        return to == PAYMENT_SUCCEEDED || to == PAYMENT_AUTHORIZED;
+    case PAYMENT_AUTHORIZED:
+        return to == PAYMENT_SUCCEEDED || to == PAYMENT_CANCELLED;
     case PAYMENT_CREATED:
     case PAYMENT_REQUIRES_ACTION:
     case PAYMENT_PROCESSING:
-    case PAYMENT_UNKNOWN: return to != from;
+    case PAYMENT_UNKNOWN:
+        return to != from;
     }
     return false;
 }
@@ -192,7 +202,8 @@ static struct error *post_fee(struct ctx *ctx, const struct change *change)
 
     if (!*snapshot->fee.currency || !snapshot->fee_reference || change->payment->amount_captured.minor == 0)
         return NULL;
-    return ledger_post(ctx, LEDGER_FEE, change->payment->provider, change->payment->id, snapshot->fee_reference, snapshot->fee);
+    return ledger_post(ctx, LEDGER_FEE, change->payment->provider, change->payment->id, snapshot->fee_reference,
+        snapshot->fee);
 }
 
 static enum attempt_status settled_as(const struct change *change)
@@ -254,8 +265,8 @@ static struct error *note(struct ctx *ctx, const struct payment *payment, const 
     json_t *object;
     json_t *details = json_in(ctx->arena,
         json_pack("{ss, sI, ss, ss*, ss*}", "status", payment_status_names[payment->status], "amount",
-            (json_int_t)payment->amount.minor, "currency", payment->amount.currency, "reference", payment->provider_payment_id,
-            "failure", payment->failure_code));
+            (json_int_t)payment->amount.minor, "currency", payment->amount.currency, "reference",
+            payment->provider_payment_id, "failure", payment->failure_code));
     const char *name = arena_printf(ctx->arena, "payment.%s", what);
 
     TRY(audit_add(ctx, name, payment->id, details));
@@ -271,7 +282,8 @@ static struct error *tell(struct ctx *ctx, const struct change *change)
         TRY(decision_settle(ctx, "unknown_outcome", payment->id, payment_status_names[payment->status]));
     if (payment->status != before->status)
         TRY(note(ctx, payment,
-            change->declined && payment->status == PAYMENT_CREATED ? "attempt_failed" : payment_status_names[payment->status]));
+            change->declined && payment->status == PAYMENT_CREATED ? "attempt_failed"
+                                                                   : payment_status_names[payment->status]));
     else if (change->declined)
         TRY(note(ctx, payment, "attempt_failed"));
     if (payment->dispute_state != before->dispute_state)
@@ -279,7 +291,23 @@ static struct error *tell(struct ctx *ctx, const struct change *change)
     return NULL;
 }
 
-static struct error *apply(struct ctx *ctx, const char *payment_id, const struct snapshot *snapshot, struct payment *out)
+/* Deadlines count from the last change; to have been asked is none. */
+static struct error *write(struct ctx *ctx, const struct change *change)
+{
+    struct payment *now = change->payment;
+    const struct payment *before = &change->before;
+    json_t *shown_before, *shown;
+
+    TRY(payment_json(ctx, before, &shown_before));
+    TRY(payment_json(ctx, now, &shown));
+    bool same = json_equal(shown_before, shown) && now->amount_refunding.minor == before->amount_refunding.minor
+        && same_text(now->provider_charge_id, before->provider_charge_id)
+        && now->client_secret.length == before->client_secret.length;
+    return same ? payment_checked(ctx, now->id) : payment_update(ctx, now);
+}
+
+static struct error *apply(struct ctx *ctx, const char *payment_id, const struct snapshot *snapshot,
+    struct payment *out)
 {
     struct change change = { .snapshot = snapshot, .payment = out };
 
@@ -296,7 +324,7 @@ static struct error *apply(struct ctx *ctx, const char *payment_id, const struct
     TRY(post_fee(ctx, &change));
     TRY(adopt_refunds(ctx, &change));
     TRY(adopt_disputes(ctx, &change));
-    TRY(payment_update(ctx, out));
+    TRY(write(ctx, &change));
     TRY(settle_attempt(ctx, &change));
     TRY(settle_checkout(ctx, out));
     TRY(settle_job(ctx, &change));
@@ -311,8 +339,8 @@ struct error *apply_provider_state(struct ctx *ctx, const char *payment_id, cons
     if (!error || error->constraint != mismatch || ctx->tx)
         return error;
     TRY(decision_ask(ctx, "mismatch", payment_id, out->amount,
-        arena_printf(ctx->arena, "%s at %s has another amount, currency, mode or id than the payment.", snapshot->reference,
-            out->provider),
+        arena_printf(ctx->arena, "%s at %s has another amount, currency, mode or id than the payment.",
+            snapshot->reference, out->provider),
         "Compare both; if the provider's is not ours, find out who used our id, and change the keys."));
     return error;
 }

@@ -243,6 +243,20 @@ static struct error *look_again(struct ctx *ctx, struct payment *payment)
     return apply_provider_state(ctx, payment->id, &snapshot, payment);
 }
 
+/* Whether that state is what the operation was for, whoever brought it about. */
+static bool is_wanted(enum attempt_operation operation, enum payment_status status)
+{
+    switch (operation) {
+    case ATTEMPT_CHARGE:
+        return status != PAYMENT_CANCELLED && status != PAYMENT_FAILED;
+    case ATTEMPT_CAPTURE:
+        return status == PAYMENT_SUCCEEDED;
+    case ATTEMPT_CANCEL:
+        return status == PAYMENT_CANCELLED;
+    }
+    return false;
+}
+
 static struct error *conclude(struct ctx *ctx, struct payment *payment, struct attempt *attempt,
     const struct outcome *outcome, bool fresh, enum payment_status after_refusal)
 {
@@ -271,9 +285,7 @@ static struct error *conclude(struct ctx *ctx, struct payment *payment, struct a
         TRY(look_again(ctx, payment));
         TRY(attempt_open(ctx, payment->id, &open, &found));
         if (!found) // it came to its end another way
-            return attempt->operation == ATTEMPT_CANCEL && payment->status != PAYMENT_CANCELLED
-                ? said_no(ctx, payment, outcome)
-                : NULL;
+            return is_wanted(attempt->operation, payment->status) ? NULL : said_no(ctx, payment, outcome);
     }
     TRY(IN_TX(ctx, end_attempt(ctx, payment->id, attempt, ATTEMPT_REFUSED, after_refusal, outcome, payment)));
     return said_no(ctx, payment, outcome);

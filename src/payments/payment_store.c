@@ -191,6 +191,20 @@ struct error *payment_count(struct ctx *ctx, const struct payment_filter *filter
     return NULL;
 }
 
+struct error *payment_list_unfinished(struct ctx *ctx, struct field_list *out)
+{
+    SQL(unfinished, "SELECT id FROM payments WHERE status IN ('created', 'requires_action', 'processing', 'unknown')"
+                    "   AND updated_at < $1::timestamptz - interval '10 seconds'"
+                    " UNION SELECT payment_id FROM attempts WHERE status = 'open' AND phase <> 'waiting'"
+                    "   AND updated_at < $1::timestamptz - interval '10 seconds' LIMIT 10000");
+    struct row {
+        const char *id;
+    };
+    static const struct field id_columns[] = { FIELD(struct row, id), FIELD_END };
+
+    return db_list(ctx, &unfinished, PARAMS(P(ctx->now)), id_columns, sizeof(struct row), out);
+}
+
 /* Attempts --------------------------------------------------------------------------------------------------------- */
 
 const char *const attempt_operation_names[] = { "charge", "capture", "cancel", NULL };

@@ -31,6 +31,10 @@ struct payment_filter {
 MUST_CHECK struct error *payment_list(struct ctx *ctx, const struct payment_filter *filter, struct field_list *out);
 MUST_CHECK struct error *payment_count(struct ctx *ctx, const struct payment_filter *filter, int64_t *out);
 
+/* Ids (const char *) of those with an open attempt that is not the payer's to go on with, or of which the provider should have
+ * said more by now. */
+MUST_CHECK struct error *payment_list_unfinished(struct ctx *ctx, struct field_list *out);
+
 enum attempt_status {
     ATTEMPT_OPEN,
     ATTEMPT_SUCCEEDED,

@@ -103,6 +103,27 @@ static enum refund_status status_of(const struct refund_view *view)
     return index < 0 ? REFUND_PROCESSING : (enum refund_status)index; // "pending", and what we do not know
 }
 
+/* The provider never gives back more than was captured. So where its own refunds leave no room, those of ours that it does not
+ * list were not executed and cannot be any more. */
+static struct error *make_room(struct ctx *ctx, struct payment *payment, int64_t amount)
+{
+    struct field_list list;
+
+    TRY(refund_of_payment(ctx, payment->id, &list));
+    struct refund *refunds = list.items;
+    for (size_t i = 0; i < list.count; i++) {
+        int64_t left =
+            payment->amount_captured.minor - payment->amount_refunded.minor - payment->amount_refunding.minor;
+        if (left >= amount)
+            return NULL;
+        if (refunds[i].status != REFUND_PROCESSING || refunds[i].provider_refund_id)
+            continue;
+        refunds[i].failure_code = "no_room";
+        TRY(move(ctx, payment, &refunds[i], REFUND_FAILED));
+    }
+    return NULL;
+}
+
 /* Made in the provider's own dashboard: ours from now on. */
 static struct error *adopt_new(struct ctx *ctx, struct payment *payment, const struct refund_view *view)
 {
@@ -121,6 +142,7 @@ static struct error *adopt_new(struct ctx *ctx, struct payment *payment, const s
 
     if (status_of(view) == REFUND_FAILED || status_of(view) == REFUND_CANCELLED)
         return NULL; // began and ended without us
+    TRY(make_room(ctx, payment, refund.amount.minor));
     TRY(refund_insert(ctx, &refund));
     payment->amount_refunding.minor += refund.amount.minor;
     return status_of(view) == REFUND_PROCESSING ? tell(ctx, &refund) : move(ctx, payment, &refund, status_of(view));

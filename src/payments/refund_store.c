@@ -88,3 +88,15 @@ struct error *refund_count_since(struct ctx *ctx, const char *customer_id, struc
     *out = row.count;
     return NULL;
 }
+
+struct error *refund_list_unfinished(struct ctx *ctx, struct field_list *out)
+{
+    SQL(unfinished, "SELECT id FROM refunds WHERE status = 'processing'"
+                    "   AND updated_at < $1::timestamptz - interval '10 seconds' LIMIT 10000");
+    struct row {
+        const char *id;
+    };
+    static const struct field id_columns[] = { FIELD(struct row, id), FIELD_END };
+
+    return db_list(ctx, &unfinished, PARAMS(P(ctx->now)), id_columns, sizeof(struct row), out);
+}

@@ -13,6 +13,8 @@ MUST_CHECK struct error *refund_update(struct ctx *ctx, const struct refund *ref
 MUST_CHECK struct error *refund_known(struct ctx *ctx, const char *payment_id, const char *id, const char *reference,
     struct refund *out, bool *found);
 MUST_CHECK struct error *refund_of_payment(struct ctx *ctx, const char *payment_id, struct field_list *out);
+/* Ids (const char *) of those that the provider should have said more of by now. */
+MUST_CHECK struct error *refund_list_unfinished(struct ctx *ctx, struct field_list *out);
 /* Refunds of a customer's payments since a time. */
 MUST_CHECK struct error *refund_count_since(struct ctx *ctx, const char *customer_id, struct instant since, int64_t *out);
 
