@@ -32,7 +32,7 @@ struct state {
 static const struct state state_ready = { "ready", .heading = "pay_heading", .message = "", .form = true };
 static const struct state state_declined = { "declined_retry", .heading = "declined_heading", .message = "",
     .form = true };
-static const struct state state_action = { "requires_action", .form = true, .waits = true };
+static const struct state state_action = { "requires_action", .message = "not_completed", .form = true, .waits = true };
 static const struct state state_processing = { "processing", .waits = true };
 static const struct state state_authorized = { "authorized", .paid = true };
 static const struct state state_succeeded = { "succeeded", .paid = true };
@@ -484,7 +484,7 @@ static struct error *show(const struct page *page, const char *client_secret)
 {
     json_t *view = base_view(page);
 
-    set_words(page, view, heading(page), message(page));
+    set_words(page, view, heading(page), client_secret ? text(page, "requires_action") : message(page));
     set_text(view, "problem", problem(page));
     json_object_set_new(view, "data", script_data(page, client_secret));
     json_object_set_new(view, "expires", json_boolean(expires(page)));

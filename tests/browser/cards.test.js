@@ -159,6 +159,7 @@ for (const size of Object.keys(SIZES).map(Number)) {
     await page.reload();
     await inState(page, 'requires_action');
     assert.equal(await focused(page), 'heading');
+    assert.match(await page.getByTestId('message').textContent(), /with your bank is not complete.*not been charged/);
     await assertAccessible(page);
     await shot(page, 'requires_action');
     await page.getByTestId('authenticate').click();

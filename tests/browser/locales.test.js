@@ -43,7 +43,7 @@ for (const locale of Object.keys(AMOUNTS)) {
     if (locale !== 'en') assert.deepEqual(same, []);
   });
 
-  for (const size of [1280, 390]) {
+  for (const size of locale === 'ar' || locale === 'de' ? [1280, 390] : [390]) {
     test(`${locale}: the page at ${size}`, async () => {
       const page = await newPage(browser, { size, locale: 'en-GB' });
       const session = await stack.session();
@@ -66,6 +66,16 @@ for (const locale of Object.keys(AMOUNTS)) {
     });
   }
 }
+
+test('no text is there for nothing', () => {
+  const files = ['static/checkout.js', 'src/pages/checkout.c', 'src/web/locale.c', 'templates/error.html',
+    ...['page', 'receipt'].map((name) => `templates/checkout/${name}.html`),
+    ...['head', 'foot', 'summary'].map((name) => `templates/parts/checkout_${name}.html`)];
+  const used = files.map((name) => fs.readFileSync(path.resolve(__dirname, '../..', name), 'utf8')).join('\n');
+  const made = [/^decline_/, /_heading$/]; // from a class of decline, from a state
+  const unused = Object.keys(english).filter((name) => !made.some((rule) => rule.test(name)) && !new RegExp(`\\b${name}\\b`).test(used));
+  assert.deepEqual(unused, []);
+});
 
 test('the language is the one that was chosen, then the merchant\'s, then the browser\'s', async () => {
   const session = await stack.session();
