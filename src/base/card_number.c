@@ -8,7 +8,8 @@
 #define LONGEST 19
 #define UUID_LENGTH 36
 
-/* First digits that cards of each length have. Times in milliseconds, dates, book and article numbers mostly have others. */
+/* First digits that cards of each length have. Times in milliseconds, dates, book and article numbers mostly have
+ * others. */
 static const char *const first_digits[LONGEST + 1] = {
     [13] = "4",
     [14] = "356",

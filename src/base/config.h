@@ -14,8 +14,8 @@ struct keyring;
 enum mode { MODE_TEST, MODE_LIVE };
 extern const char *const mode_names[]; // "test", "live"
 
-/* Everything that can be set, by a file of KEY=value lines and by the environment, which wins. One table in config.c gives
- * each its name, aliases, type, default and the sentence that `till config` prints. Immutable after start. */
+/* Everything that can be set, by a file of KEY=value lines and by the environment, which wins. One table in config.c
+ * gives each its name, aliases, type, default and the sentence that `till config` prints. Immutable after start. */
 struct config {
     enum mode mode; // derived from the providers' keys; TILL_MODE when there are none
 
@@ -31,7 +31,7 @@ struct config {
     const char *sql_dir;       // TILL_SQL
     const char *merchant_name; // MERCHANT_NAME
     const char *support_email; // SUPPORT_EMAIL
-    const char *return_origins; // RETURN_ORIGINS: origins that success_url, cancel_url and return_url may have, by spaces
+    const char *return_origins; // RETURN_ORIGINS: origins of success_url, cancel_url and return_url, by spaces
     const char *trusted_proxies;
     const char *descriptor; // STATEMENT_DESCRIPTOR
 
@@ -57,11 +57,13 @@ struct config {
     const char *log_level;             // TILL_LOG_LEVEL
 };
 
-/* Reads the file (may be NULL) and the environment. All that is wrong is written to `errors`, a line each; NULL then. Keys
- * and URLs are taken out of the environment afterwards, so that they are not in /proc/self/environ of a child. */
+/* Reads the file (may be NULL) and the environment. All that is wrong is written to `errors`, a line each; NULL then. What
+ * an operator should merely know is written there, too. Keys and database addresses are wiped from the environment
+ * afterwards, so that they are not in /proc/self/environ. */
 const struct config *config_load(struct arena *arena, const char *file, FILE *errors);
 
-/* The same for commands that do without some of it: what is named here must be there and usable, the rest may be missing. */
+/* The same for commands that do without some of it: what is named here must be there and usable, the rest may be
+ * missing. */
 enum config_need { CONFIG_DATABASE = 1, CONFIG_KEYS = 2, CONFIG_MIGRATION = 4 };
 const struct config *config_load_for(struct arena *arena, const char *file, unsigned needs, FILE *errors);
 

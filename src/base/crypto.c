@@ -159,8 +159,8 @@ const char *base64url_encode(struct arena *arena, struct bytes data)
     return encode(arena, data, base64url_digits, false);
 }
 
-/* Value of the four digits at `text`, of which the last `padding` are equal signs. False for a foreign character, and for
- * bits after the last byte, which would give one content several spellings. */
+/* Value of the four digits at `text`, of which the last `padding` are equal signs. False for a foreign character, and
+ * for bits after the last byte, which would give one content several spellings. */
 static bool decode_group(const char *text, size_t padding, uint32_t *group)
 {
     *group = 0;

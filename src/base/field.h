@@ -88,7 +88,8 @@ void field_read_text(struct ctx *ctx, const struct field *field, const char *tex
 /* The struct as a JSON object that belongs to ctx->arena. */
 json_t *field_write(struct ctx *ctx, const struct field *fields, const void *in);
 
-/* The pointer to a member below `pointer`, its name escaped for a URI fragment: "#/metadata" and "a/b" is "#/metadata/a~1b". */
+/* The pointer to a member below `pointer`, its name escaped for a URI fragment: "#/metadata" and "a/b" is
+ * "#/metadata/a~1b". */
 const char *pointer_to(struct ctx *ctx, const char *pointer, const char *name);
 
 /* Index of `name` in names, or -1. */

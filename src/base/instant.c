@@ -51,8 +51,8 @@ struct instant instant_add_seconds(struct instant instant, int64_t seconds)
     return (struct instant){ instant_of_unix(sum).us + fraction };
 }
 
-/* Days since 1970-01-01 of a date in the Gregorian calendar. Years start in March here, so that the leap day is the last
- * one of its year. */
+/* Days since 1970-01-01 of a date in the Gregorian calendar. Years start in March here, so that the leap day is the
+ * last one of its year. */
 static int64_t days_of_date(int64_t year, int64_t month, int64_t day)
 {
     int64_t y = month <= 2 ? year - 1 : year;

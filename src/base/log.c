@@ -63,7 +63,8 @@ static void put_escaped(struct line *line, uint32_t code, const char *bytes, siz
     }
 }
 
-/* Whether the text holds a key or what gives a payer's browser access to a payment: one of these and a good deal of letters. */
+/* Whether the text holds a key or what gives a payer's browser access to a payment: one of these and a good deal of
+ * letters. */
 static bool secret_in(const char *text)
 {
     static const char *const marks[] = {

@@ -35,8 +35,8 @@ static const struct style styles[] = {
     { "ar", ",", ".", RTL, NBSP, 4, false, true },
 };
 
-/* What stands for a currency. Where `languages` is given, only in those; the first row that fits counts. A code without a
- * row stands for itself. */
+/* What stands for a currency. Where `languages` is given, only in those; the first row that fits counts. A code
+ * without a row stands for itself. */
 static const struct {
     const char *code;
     const char *symbol;

@@ -14,8 +14,8 @@ struct url {
     bool loopback;    // the host is this machine: localhost, 127.0.0.0/8, [::1]
 };
 
-/* False for anything else: another scheme, a user name, an empty or odd host, a port out of range, a backslash, a space or
- * control byte anywhere. */
+/* False for anything else: another scheme, a user name, an empty or odd host, a port out of range, a backslash, a
+ * space or control byte anywhere. */
 bool url_parse(struct arena *arena, const char *text, struct url *out);
 
 bool url_same_origin(const struct url *a, const struct url *b);

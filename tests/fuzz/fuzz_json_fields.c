@@ -7,8 +7,8 @@
 #include "base/ctx.h"
 #include "base/field.h"
 
-/* Bodies from anywhere, read against a table that has every kind of member: what is taken can be written and read again as the
- * same, what is refused names places that are pointers, and no message repeats a card number. */
+/* Bodies from anywhere, read against a table that has every kind of member: what is taken can be written and read
+ * again as the same, what is refused names places that are pointers, and no message repeats a card number. */
 
 enum colour { RED, GREEN };
 static const char *const colour_names[] = { "red", "green", NULL };

@@ -5,8 +5,8 @@
 #include "base/arena.h"
 #include "base/money.h"
 
-/* Amounts and currencies from anywhere: what is taken comes back as it was, and one of two readers never takes what the other
- * refuses. The input is "value currency". */
+/* Amounts and currencies from anywhere: what is taken comes back as it was, and one of two readers never takes what
+ * the other refuses. The input is "value currency". */
 
 /* Minor units by counting digits as one large number, without a look at how money_parse() does it. */
 static bool count(const char *value, int exponent, __int128 *minor)
