@@ -1,6 +1,6 @@
 #!/bin/bash
-# make install puts everything where an installed program looks for it, and nothing that is for development only. With "dist" it
-# also unpacks, builds and checks a distribution (make distcheck).
+# make install puts everything where an installed program looks for it, and nothing that is for development only. A distribution
+# unpacks, builds and checks (make distcheck). Optimising is left to the other builds, whose warnings are errors.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 top=$PWD
@@ -19,7 +19,7 @@ has() {
 # An installed program finds its templates, locales and migrations by itself: built for its own prefix, away from the others.
 mkdir "$work/build"
 cd "$work/build"
-"$top/configure" -q --prefix=/opt/till >/dev/null
+"$top/configure" -q --prefix=/opt/till --disable-werror CFLAGS=-O0 >/dev/null
 make -s -j2 >/dev/null
 make -s install DESTDIR="$work/root" >/dev/null
 
@@ -45,4 +45,4 @@ while read -r command; do
     done
 done < <("$work/root/opt/till/bin/till" --help | grep -oE '^  [a-z][a-z-]+( [a-z]+)?' | sed 's/^  //')
 
-make -s distcheck >"$work/distcheck.log" 2>&1 || { tail -n 60 "$work/distcheck.log" >&2; fail "make distcheck failed"; }
+make -s distcheck DISTCHECK_CONFIGURE_FLAGS="--disable-werror CFLAGS=-O0" >"$work/distcheck.log" 2>&1 || { tail -n 60 "$work/distcheck.log" >&2; fail "make distcheck failed"; }

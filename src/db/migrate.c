@@ -223,7 +223,7 @@ static bool is_plain(const char *role)
 static struct error *check_role(struct ctx *ctx, PGconn *conn, const char *role)
 {
     const char *values[] = { role };
-    PGresult *result;
+    PGresult *result = NULL;
 
     if (!is_plain(role))
         return error_new(ctx, E_VALIDATION_ERROR,
@@ -309,7 +309,7 @@ static const struct file *file_of(const struct files *files, int version)
 /* What was applied must be in the directory, unchanged. *newest is the number of the last one. */
 static struct error *check_applied(struct ctx *ctx, PGconn *conn, const struct files *files, int *newest)
 {
-    PGresult *rows;
+    PGresult *rows = NULL;
 
     *newest = 0;
     TRY(run(ctx, conn, "reading schema_migrations",
@@ -354,7 +354,7 @@ static struct error *apply(struct ctx *ctx, PGconn *conn, const struct file *fil
 struct error *migrate(struct ctx *ctx, const char *conninfo, const char *directory, const char *app_role, bool quiet)
 {
     struct files files;
-    PGconn *conn;
+    PGconn *conn = NULL;
     int newest;
 
     TRY(read_directory(ctx, directory, &files));
