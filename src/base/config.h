@@ -57,9 +57,9 @@ struct config {
     const char *log_level;             // TILL_LOG_LEVEL
 };
 
-/* Reads the file (may be NULL) and the environment. All that is wrong is written to `errors`, a line each; NULL then. What
- * an operator should merely know is written there, too. Keys and database addresses are wiped from the environment
- * afterwards, so that they are not in /proc/self/environ. */
+/* Reads the file (may be NULL) and the environment. All that is wrong is written to `errors`, a line each; NULL then.
+ * What an operator should merely know is written there, too. Keys and database addresses are wiped from the
+ * environment afterwards, so that they are not in /proc/self/environ. */
 const struct config *config_load(struct arena *arena, const char *file, FILE *errors);
 
 /* The same for commands that do without some of it: what is named here must be there and usable, the rest may be
