@@ -45,6 +45,8 @@ COMMENT ON COLUMN disputes.updated_at IS 'When it last changed.';
 CREATE TRIGGER disputes_transition BEFORE UPDATE OF status ON disputes
     FOR EACH ROW EXECUTE FUNCTION check_transition('dispute');
 
+ALTER TABLE refunds ADD COLUMN key_number integer NOT NULL DEFAULT 0;
+COMMENT ON COLUMN refunds.key_number IS 'Of the provider''s idempotency key: the next one once an answer is stored under this one.';
 CREATE INDEX refunds_waiting ON refunds (updated_at) WHERE status = 'processing';
 CREATE INDEX attempts_waiting ON attempts (updated_at) WHERE status = 'open';
 

@@ -116,6 +116,16 @@ static struct error *said_no(struct ctx *ctx, const struct payment *payment, con
         outcome->request_id ? outcome->request_id : "no request id");
 }
 
+/* The merchant hears of it, and what the provider has of it is closed. */
+static struct error *announce_failure(struct ctx *ctx, const struct payment *payment)
+{
+    json_t *object;
+
+    TRY(payment_json(ctx, payment, &object));
+    TRY(event_add(ctx, "payment.failed", payment->id, object));
+    return job_add(ctx, "payment.resolve", payment->id);
+}
+
 /* Ends the attempt, with the payment in `status`, unless somebody else has ended it meanwhile. */
 static struct error *end_attempt(struct ctx *ctx, const char *payment_id, struct attempt *attempt,
     enum attempt_status how, enum payment_status status, const struct outcome *outcome, struct payment *out)
@@ -141,7 +151,7 @@ static struct error *end_attempt(struct ctx *ctx, const char *payment_id, struct
     out->status = status;
     TRY(payment_update(ctx, out));
     if (status == PAYMENT_FAILED)
-        TRY(job_add(ctx, "payment.resolve", out->id));
+        TRY(announce_failure(ctx, out));
     return audit_add(ctx, how == ATTEMPT_NOT_EXECUTED ? "payment.not_executed" : "payment.refused", out->id,
         json_in(ctx->arena,
             json_pack("{ss, ss, ss*}", "operation", attempt_operation_names[attempt->operation], "attempt", attempt->id,

@@ -22,6 +22,7 @@
 
 #define FIRST_LOOK 10
 #define DAY 86400
+#define KEY_SECONDS (23 * 3600) // Stripe keeps keys for a day at least
 
 const struct field refund_shown[] = {
     FIELD(struct refund, id),
@@ -82,6 +83,7 @@ static struct error *move(struct ctx *ctx, struct payment *payment, struct refun
     TRY(refund_update(ctx, refund));
     if (to != REFUND_PROCESSING)
         TRY(job_done(ctx, "refund.resolve", refund->id));
+    TRY(decision_settle(ctx, "unknown_outcome", refund->id, refund_status_names[to]));
     if (to == REFUND_FAILED && refund->provider_refund_id) // one that was refused at once is the caller's to know
         TRY(decision_ask(ctx, "refund_failed", refund->id, refund->amount,
             arena_printf(ctx->arena,
@@ -241,11 +243,11 @@ static struct error *record(struct ctx *ctx, const struct refund_view *view, str
     return refund_get(ctx, refund->id, refund);
 }
 
-static struct error *send(struct ctx *ctx, const struct payment *payment, struct refund *refund, int nth)
+static struct error *send(struct ctx *ctx, const struct payment *payment, struct refund *refund)
 {
     struct reversal reversal = {
         .refund_id = refund->id,
-        .key = arena_printf(ctx->arena, "ref:%s:%d", refund->id, nth),
+        .key = arena_printf(ctx->arena, "ref:%s:%d", refund->id, refund->key_number),
         .reference = payment->provider_payment_id,
         .amount = refund->amount,
         .reason = refund->reason,
@@ -258,9 +260,10 @@ static struct error *send(struct ctx *ctx, const struct payment *payment, struct
     switch (outcome.kind) {
     case OUTCOME_DONE:
         return IN_TX(ctx, record(ctx, &outcome.refund, refund));
-    case OUTCOME_UNKNOWN:
+    case OUTCOME_UNKNOWN: // the resolver asks, and sends it again
+        return outcome.key_used ? refund_next_key(ctx, refund) : NULL;
     case OUTCOME_NOT_EXECUTED:
-        return NULL; // it was accepted: the resolver asks, and sends it
+        return NULL; // it was accepted: the resolver sends it
     case OUTCOME_DECLINED:
     case OUTCOME_REFUSED:
         break;
@@ -272,9 +275,17 @@ static struct error *send(struct ctx *ctx, const struct payment *payment, struct
     return error_cause(ctx, error, "%s", outcome.cause ? outcome.cause : "");
 }
 
+static struct error *ask_a_person(struct ctx *ctx, const struct refund *refund)
+{
+    return decision_ask(ctx, "unknown_outcome", refund->id, refund->amount,
+        arena_printf(ctx->arena, "%s was asked for this refund of %s a day ago and does not list it.", refund->provider,
+            refund->payment_id),
+        "Look at the payment's refunds at the provider, and give the money back there if it is still missing.");
+}
+
 /* The provider's list of the payment's refunds tells whether ours is among them; if it is not, it is asked for again, under
- * the same key at first, because the first request may still be on its way. */
-static struct error *go_on(struct ctx *ctx, const char *id, int tries, struct refund *out)
+ * the same key, because the first request may still be on its way; and never once the provider may have forgotten the key. */
+static struct error *go_on(struct ctx *ctx, const char *id, struct refund *out)
 {
     struct payment payment;
     struct snapshot snapshot;
@@ -288,14 +299,16 @@ static struct error *go_on(struct ctx *ctx, const char *id, int tries, struct re
     TRY(refund_get(ctx, id, out));
     if (out->status != REFUND_PROCESSING || out->provider_refund_id)
         return NULL;
-    return send(ctx, &payment, out, tries / 3);
+    if (ctx->now.us - out->created_at.us > KEY_SECONDS * INT64_C(1000000))
+        return ask_a_person(ctx, out);
+    return send(ctx, &payment, out);
 }
 
 static struct error *taken_over(struct ctx *ctx, struct refund *out)
 {
     TRY(IN_TX(ctx, idempotency_take(ctx, ctx->idempotency->resource)));
     ctx->idempotency->held = true;
-    return go_on(ctx, ctx->idempotency->resource, 0, out);
+    return go_on(ctx, ctx->idempotency->resource, out);
 }
 
 struct error *refund_create(struct ctx *ctx, const struct refund_request *request, struct refund *out)
@@ -316,7 +329,7 @@ struct error *refund_create(struct ctx *ctx, const struct refund_request *reques
     failpoint("refund", "before_t1");
     TRY(IN_TX(ctx, intend(ctx, request, &payment, out)));
     failpoint("refund", "after_t1");
-    struct error *error = send(ctx, &payment, out, 0);
+    struct error *error = send(ctx, &payment, out);
     failpoint("refund", "after_t3");
     return error;
 }
@@ -327,7 +340,7 @@ struct error *refund_resolve_task(struct ctx *ctx, const struct job *job)
     size_t place = job->attempts > 0 ? (size_t)job->attempts - 1 : 0;
     size_t last = sizeof delays / sizeof *delays - 1;
     struct refund refund;
-    struct error *error = go_on(ctx, job->subject, job->attempts - 1, &refund);
+    struct error *error = go_on(ctx, job->subject, &refund);
 
     if (error)
         log_warn(ctx, "refund.resolve", "%s: %s", job->subject, error->cause ? error->cause : error->detail);

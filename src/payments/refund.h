@@ -24,6 +24,7 @@ struct refund {
     const char *provider, *provider_refund_id;
     enum refund_origin origin;
     const char *failure_code, *created_by;
+    int key_number; // of the provider's idempotency key; the next one once an answer is stored under this one
     struct instant created_at, updated_at;
 };
 

@@ -4,8 +4,8 @@
 #include "db/db.h"
 
 #define COLUMNS                                                                                                        \
-    "id, payment_id, status, amount, currency, reason, provider, provider_refund_id, origin, failure_code, created_by," \
-    " created_at, updated_at"
+    "id, payment_id, status, amount, currency, reason, provider, provider_refund_id, origin, failure_code, key_number," \
+    " created_by, created_at, updated_at"
 
 const char *const refund_status_names[] = { "processing", "succeeded", "failed", "cancelled", NULL };
 static const char *const refund_origin_names[] = { "till", "provider", NULL };
@@ -20,6 +20,7 @@ static const struct field columns[] = {
     FIELD(struct refund, provider_refund_id),
     FIELD(struct refund, origin, .names = refund_origin_names),
     FIELD(struct refund, failure_code),
+    FIELD(struct refund, key_number),
     FIELD(struct refund, created_by),
     FIELD(struct refund, created_at),
     FIELD(struct refund, updated_at),
@@ -57,6 +58,13 @@ struct error *refund_update(struct ctx *ctx, const struct refund *refund)
         PARAMS(P(refund->id), P(refund_status_names[refund->status]), P(refund->provider_refund_id), P(refund->failure_code),
             P(ctx->now)),
         NULL);
+}
+
+struct error *refund_next_key(struct ctx *ctx, const struct refund *refund)
+{
+    SQL(next, "UPDATE refunds SET key_number = key_number + 1 WHERE id = $1 AND key_number = $2");
+
+    return db_exec(ctx, &next, PARAMS(P(refund->id), P(refund->key_number)), NULL);
 }
 
 struct error *refund_known(struct ctx *ctx, const char *payment_id, const char *id, const char *reference, struct refund *out,

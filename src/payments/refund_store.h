@@ -9,6 +9,8 @@
 MUST_CHECK struct error *refund_get(struct ctx *ctx, const char *id, struct refund *out);
 MUST_CHECK struct error *refund_insert(struct ctx *ctx, const struct refund *refund);
 MUST_CHECK struct error *refund_update(struct ctx *ctx, const struct refund *refund);
+/* Counts key_number on, unless somebody has since *refund was read. */
+MUST_CHECK struct error *refund_next_key(struct ctx *ctx, const struct refund *refund);
 /* The one that a provider's view is about, by our id or its own. */
 MUST_CHECK struct error *refund_known(struct ctx *ctx, const char *payment_id, const char *id, const char *reference,
     struct refund *out, bool *found);

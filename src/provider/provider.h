@@ -127,6 +127,7 @@ struct outcome {
     const char *request_id;    // the provider's
     const char *decline_code;
     int retry_after;
+    bool key_used; // UNKNOWN: the provider said that it only repeats a stored answer; another try needs another key
 };
 
 /* What a payment needs to be made at a provider. All ids are ours. */
