@@ -43,7 +43,8 @@ const authorized = async () => (await good('POST', '/api/v1/payments', pay({ cap
 function webhook(address, event = {}, secret = WEBHOOK_SECRET) {
   const raw = JSON.stringify({
     id: `evt_${crypto.randomBytes(8).toString('hex')}`, object: 'event', type: 'customer.created', api_version: '2026-08-26.dahlia',
-    created: 1760000000, livemode: false, pending_webhooks: 1, request: null, data: { object: { id: 'cus_1', object: 'customer' } }, ...event,
+    created: 1760000000, livemode: false, pending_webhooks: 1, request: null, data: { object: { id: 'cus_1', object: 'customer' } },
+    ...event,
   });
   const time = Math.floor(Date.now() / 1000);
   const v1 = crypto.createHmac('sha256', secret).update(`${time}.${raw}`).digest('hex');

@@ -293,7 +293,8 @@ describe('what it refuses to start with', () => {
     ['a live secret key with a test publishable key', { STRIPE_SECRET_KEY: 'sk_live_0123456789abcdef01234567' }, /STRIPE_PUBLISHABLE_KEY: is a test key/],
     ['a test secret key with a live publishable key', { STRIPE_PUBLISHABLE_KEY: 'pk_live_0123456789abcdef01234567' }, /STRIPE_PUBLISHABLE_KEY: is a live key/],
     ['live keys with STRIPE_TEST_MODE=true', {
-      STRIPE_SECRET_KEY: 'sk_live_0123456789abcdef01234567', STRIPE_PUBLISHABLE_KEY: 'pk_live_0123456789abcdef01234567', STRIPE_TEST_MODE: 'true',
+      STRIPE_SECRET_KEY: 'sk_live_0123456789abcdef01234567', STRIPE_PUBLISHABLE_KEY: 'pk_live_0123456789abcdef01234567',
+      STRIPE_TEST_MODE: 'true',
     }, /STRIPE_TEST_MODE: is true and the keys are live keys/],
     ['two names of one key with two values', { STRIPE_API_KEY: 'sk_test_another0123456789abcdef' }, /STRIPE_API_KEY/],
     ['live keys and a provider without https', {

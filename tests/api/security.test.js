@@ -12,7 +12,8 @@ const { ask, fastcgi, httpRequest, isProblem, raw, variables } = require('./wire
 const { startProcess, startTill, stopProcess, until } = harness;
 const usd = (value) => ({ value, currency: 'USD' });
 const SCOPES = [
-  'payments:read', 'payments:write', 'refunds:write', 'refunds:bulk', 'customers:read', 'customers:write', 'checkout:read', 'checkout:write',
+  'payments:read', 'payments:write', 'refunds:write', 'refunds:bulk', 'customers:read', 'customers:write', 'checkout:read',
+  'checkout:write',
   'webhooks:read', 'webhooks:write', 'maintenance:run', 'clock:write',
 ];
 
@@ -81,7 +82,8 @@ describe('keys', () => {
     const bad = {
       revoked, 'of the other mode': `till_live_${id}_${secret}`, 'with another secret': `till_test_${id}_${'A'.repeat(43)}`,
       'with another id': `till_test_${'A'.repeat(12)}_${secret}`, 'cut short': till.apiKey.slice(0, -1), 'with more': `${till.apiKey}x`,
-      'a word': 'password', 'of Stripe': harness.SECRET_KEY, 'the id alone': id, long: 'x'.repeat(4000), 'with a percent': `${till.apiKey}%00`,
+      'a word': 'password', 'of Stripe': harness.SECRET_KEY, 'the id alone': id, long: 'x'.repeat(4000),
+      'with a percent': `${till.apiKey}%00`,
       'with a list': `${till.apiKey}, ${till.apiKey}`,
     };
     const details = new Set();
@@ -124,11 +126,13 @@ describe('keys', () => {
     const otherKey = new URL(other.url).pathname.split('/')[3];
     assert.equal((await ask(till.port, 'GET', target)).status, 200);
     const wrong = [
-      [id, otherKey], [id, key.slice(0, -1)], [id, `${key}A`], [id, key.toLowerCase()], [other.id, key], ['cs_00000000000000000000000000', key],
+      [id, otherKey], [id, key.slice(0, -1)], [id, `${key}A`], [id, key.toLowerCase()], [other.id, key],
+      ['cs_00000000000000000000000000', key],
       ['x', 'y'],
     ];
     const doors = [
-      ['GET', ''], ['GET', '/state'], ['POST', '/pay'], ['GET', '/receipt'], ['GET', '/return'], ['GET', '/authenticate'], ['POST', '/cancel'],
+      ['GET', ''], ['GET', '/state'], ['POST', '/pay'], ['GET', '/receipt'], ['GET', '/return'], ['GET', '/authenticate'],
+      ['POST', '/cancel'],
     ];
     const said = new Set();
     for (const [session, tried] of wrong) {
@@ -256,7 +260,8 @@ describe('headers', () => {
 describe('addresses', () => {
   test('what does not exist is 404, what takes other methods is 405 with Allow', async () => {
     for (const target of [
-      '/', '/api', '/api/v1', '/api/v1/', '/api/v1/payments/', '/API/v1/payments', '/api/v2/payments', '/admin.php', '/.env', '/.git/config',
+      '/', '/api', '/api/v1', '/api/v1/', '/api/v1/payments/', '/API/v1/payments', '/api/v2/payments', '/admin.php', '/.env',
+      '/.git/config',
       '/api/v1/payments/x/y/z',
     ]) {
       const answer = await till.api('GET', target);
@@ -264,7 +269,8 @@ describe('addresses', () => {
       isProblem(assert, answer, target);
     }
     for (const [method, target, allow] of [
-      ['DELETE', '/api/v1/payments', 'GET, HEAD, POST'], ['PUT', '/api/v1/payments/x', 'GET, HEAD'], ['GET', '/api/v1/payments/x/refund', 'POST'],
+      ['DELETE', '/api/v1/payments', 'GET, HEAD, POST'], ['PUT', '/api/v1/payments/x', 'GET, HEAD'],
+      ['GET', '/api/v1/payments/x/refund', 'POST'],
       ['GET', '/api/v1/webhooks/stripe', 'POST'], ['POST', '/healthz', 'GET, HEAD'], ['PATCH', '/api/v1/customers', 'GET, HEAD, POST'],
       ['OPTIONS', '/api/v1/payments', 'GET, HEAD, POST'],
     ]) {
@@ -277,7 +283,8 @@ describe('addresses', () => {
   });
 
   const tricks = [
-    '/api/v1/payments%2f', '/api/v1%2fpayments', '/api/v1/customers/..%2fpayments', '/api/v1/../v1/payments', '/api/v1/customers/../payments',
+    '/api/v1/payments%2f', '/api/v1%2fpayments', '/api/v1/customers/..%2fpayments', '/api/v1/../v1/payments',
+    '/api/v1/customers/../payments',
     '/api/v1/./payments', '//api/v1/payments', '/api//v1/payments', '/api/v1//payments', '/api/v1/payments%00', '/api/v1/payments/%00',
     '/api/v1/payments/%0a', '/api/v1/payments%5c', '/api/v1\\payments', '/api/v1/%2e%2e/v1/payments', '/api/v1/payments;x=1',
     '/%61pi/v1/payments%00', '/api/v1/payments/%ff', '/api/v1/payments/%c0%af', '/api/v1/payments/%', '/api/v1/payments/%zz',
@@ -335,8 +342,10 @@ describe('headers that come twice', () => {
       CONTENT_TYPE: 'application/json', CONTENT_LENGTH: String(body.length), HTTP_AUTHORIZATION: `Bearer ${till.apiKey}`,
     }));
     for (const extra of [
-      [['HTTP_IDEMPOTENCY_KEY', 'one'], ['HTTP_IDEMPOTENCY_KEY', 'two']], [['HTTP_AUTHORIZATION', 'Bearer other']], [['CONTENT_LENGTH', '3']],
-      [['REQUEST_METHOD', 'GET']], [['REMOTE_ADDR', '10.0.0.1']], [['HTTP_X_FORWARDED_FOR', '1.2.3.4'], ['HTTP_X_FORWARDED_FOR', '5.6.7.8']],
+      [['HTTP_IDEMPOTENCY_KEY', 'one'], ['HTTP_IDEMPOTENCY_KEY', 'two']], [['HTTP_AUTHORIZATION', 'Bearer other']],
+      [['CONTENT_LENGTH', '3']],
+      [['REQUEST_METHOD', 'GET']], [['REMOTE_ADDR', '10.0.0.1']],
+      [['HTTP_X_FORWARDED_FOR', '1.2.3.4'], ['HTTP_X_FORWARDED_FOR', '5.6.7.8']],
     ]) {
       const straight = await fastcgi(till.socket, [...params, ...extra], body);
       assert.equal(straight.status, 400, `${extra}: ${straight.text}`);
@@ -369,7 +378,8 @@ describe('who asks', () => {
       for (const [list, expected, peer = '192.0.2.7'] of [
         ['203.0.113.9', '203.0.113.9'], ['198.51.100.1, 203.0.113.9', '203.0.113.9'], ['203.0.113.9, 192.0.2.99', '203.0.113.9'],
         ['6.6.6.6, 203.0.113.9, 192.0.2.99', '203.0.113.9'], ['192.0.2.55', '192.0.2.55'], ['nonsense', '192.0.2.7'], ['', '192.0.2.7'],
-        ['2001:db8::5, 203.0.113.9', '203.0.113.9'], ['203.0.113.9, 2001:db8::5', '203.0.113.9'], ['203.0.113.9', '203.0.113.66', '203.0.113.66'],
+        ['2001:db8::5, 203.0.113.9', '203.0.113.9'], ['203.0.113.9, 2001:db8::5', '203.0.113.9'],
+        ['203.0.113.9', '203.0.113.66', '203.0.113.66'],
       ]) {
         const answer = await behind.ask('GET', '/healthz', { ...forwarded(list), REMOTE_ADDR: peer });
         assert.equal(addressOf(behind.lines(), answer), expected, `"${list}" from ${peer}`);
@@ -406,7 +416,8 @@ test('what a caller sent is not markup in what it gets back', async () => {
   const evil = '"><script>alert(1)</script>';
   const session = (await till.api('POST', '/api/v1/checkout/sessions', {
     body: {
-      items: [{ name: evil, amount: usd('5.00') }], description: `</title>${evil}`, cancel_url: `${till.sandboxUrl}/shop?x=%22%3E%3Cscript%3E`,
+      items: [{ name: evil, amount: usd('5.00') }], description: `</title>${evil}`,
+      cancel_url: `${till.sandboxUrl}/shop?x=%22%3E%3Cscript%3E`,
     },
   })).body;
   const page = await ask(till.port, 'GET', `${new URL(session.url).pathname}?lang=${encodeURIComponent(evil)}`);
