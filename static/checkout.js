@@ -2,11 +2,15 @@
 "use strict";
 
 /*
- * The payer's page. It collects a card with the provider's own form and has it confirmed there; what came of it, only our
- * server says (`/state`), because it is the one that asks the provider. Every state has its name on <main data-state>.
+ * The payer's page. It collects a card with the provider's own form and has it confirmed there; what came of it, only
+ * our server says (`/state`), because it is the one that asks the provider. Every state has its name on
+ * <main data-state>.
  */
 
-/** @typedef {{state: string, heading: string, message: string, payment_status: string | null, poll_after_ms: number}} Truth */
+/**
+ * @typedef {{state: string, heading: string, message: string, payment_status: string | null,
+ *     poll_after_ms: number}} Truth
+ */
 /** @typedef {{status: number, retryAfter: number, body: any}} Answer */
 /** @typedef {import("@stripe/stripe-js").Stripe} Stripe */
 /** @typedef {import("@stripe/stripe-js").StripeElements} StripeElements */
@@ -24,8 +28,9 @@ const OPEN = ["loading", "ready", "declined_retry", "field_error", "rate_limited
 const WAITS = [1, 2, 3, 5, 8, 13, 21, 30];
 const ASK_TIMEOUT_MS = 20000;
 const LOAD_TIMEOUT_MS = 30000;
-/** How often the server has to say that nothing was paid before a lost confirmation counts as one that never came. */
-const SURE = 3;
+/** How often the server has to say that nothing was paid before it is believed: after an answer of the provider's script,
+ * and after none, when a confirmation may still be on its way. */
+const SURE = { answered: 3, lost: 5 };
 const PAY_TRIES = 4;
 /** When a page that was loaded in the middle of a payment looks whether it has come to its end. */
 const LOOKS_MS = [2500, 6000, 15000];
@@ -85,8 +90,7 @@ function setState(name) {
 /** @param {string} selector @param {string} value */
 function write(selector, value) {
     const element = find(selector);
-    if (!element)
-        return;
+    if (!element) return;
     element.textContent = value;
     element.hidden = value === "" && !element.hasAttribute("role");
 }
@@ -96,7 +100,12 @@ function progress(value) {
     write("[data-progress]", value);
 }
 
-/** The words of a state, with the heading in focus so that they are read out. @param {string} state @param {string} head @param {string} message */
+/**
+ * The words of a state, with the heading in focus so that they are read out.
+ * @param {string} state
+ * @param {string} head
+ * @param {string} message
+ */
 function say(state, head, message) {
     setState(state);
     write("[data-heading]", head);
@@ -108,8 +117,7 @@ function say(state, head, message) {
 /** @param {boolean} on */
 function lock(on) {
     busy = on;
-    if (!form)
-        return;
+    if (!form) return;
     form.toggleAttribute("inert", on);
     form.setAttribute("aria-busy", String(on));
     for (const button of main.querySelectorAll("button"))
@@ -119,10 +127,13 @@ function lock(on) {
 
 /** @typedef {{field: string, message: string}} Wrong */
 
-/** Fills the alert at the top: a sentence, or a sentence and links to the fields. @param {string} sentence @param {Wrong[]} [wrongs] */
+/**
+ * Fills the alert at the top: a sentence, or a sentence and links to the fields.
+ * @param {string} sentence
+ * @param {Wrong[]} [wrongs]
+ */
 function alertWith(sentence, wrongs = []) {
-    if (!errors)
-        return;
+    if (!errors) return;
     const paragraph = document.createElement("p");
     const list = document.createElement("ul");
 
@@ -147,16 +158,13 @@ function alertWith(sentence, wrongs = []) {
 function focusField(id) {
     const payment = id === "card" && elements ? elements.getElement("payment") : null;
 
-    if (payment)
-        payment.focus();
-    else
-        document.getElementById(id)?.focus();
+    if (payment) payment.focus();
+    else document.getElementById(id)?.focus();
 }
 
 function clearErrors() {
     errors?.replaceChildren();
-    for (const id of ["email", "card"])
-        markField(id, "");
+    for (const id of ["email", "card"]) markField(id, "");
 }
 
 /** @param {string} id @param {string} message */
@@ -164,8 +172,7 @@ function markField(id, message) {
     const field = document.getElementById(id);
     const place = document.getElementById(`${id}-error`);
 
-    if (!field || !place)
-        return;
+    if (!field || !place) return;
     place.textContent = message;
     place.hidden = message === "";
     field.toggleAttribute("data-invalid", message !== "");
@@ -180,16 +187,14 @@ function fieldError(wrongs) {
     lock(false);
     progress("");
     setState("field_error");
-    for (const wrong of wrongs)
-        markField(wrong.field, wrong.message);
+    for (const wrong of wrongs) markField(wrong.field, wrong.message);
     alertWith(text("errors"), wrongs);
 }
 
 /** The form again, with what happened above it. @param {string} state @param {string} head @param {string} sentence */
 function again(state, head, sentence) {
     lock(false);
-    if (form)
-        form.hidden = false;
+    if (form) form.hidden = false;
     progress("");
     write("[data-heading]", head || text("pay_heading"));
     write("[data-message]", "");
@@ -204,10 +209,19 @@ function showTruth() {
 
 /* ---- What the server says ---- */
 
-/** One exchange with our server; rejects when no whole answer came. @param {string} url @param {any} [body] @returns {Promise<Answer>} */
+/**
+ * One exchange with our server; rejects when no whole answer came.
+ * @param {string} url
+ * @param {any} [body]
+ * @returns {Promise<Answer>}
+ */
 async function ask(url, body) {
     /** @type {RequestInit} */
-    const options = { signal: AbortSignal.timeout(ASK_TIMEOUT_MS), headers: { Accept: "application/json" }, cache: "no-store" };
+    const options = {
+        signal: AbortSignal.timeout(ASK_TIMEOUT_MS),
+        headers: { Accept: "application/json" },
+        cache: "no-store",
+    };
 
     if (body !== undefined) {
         options.method = "POST";
@@ -222,12 +236,15 @@ async function ask(url, body) {
     };
 }
 
-/** What is true now, or null when the server cannot be asked. @param {boolean} [settling] after a try to pay @returns {Promise<Truth | null>} */
+/**
+ * What is true now, or null when the server cannot be asked.
+ * @param {boolean} [settling] after a try to pay
+ * @returns {Promise<Truth | null>}
+ */
 async function askState(settling = false) {
     const url = new URL(main.dataset.stateUrl || "", location.href);
 
-    if (settling)
-        url.searchParams.set("settle", "1");
+    if (settling) url.searchParams.set("settle", "1");
     try {
         const answer = await ask(url.href);
         return answer.status === 200 ? answer.body : null;
@@ -241,12 +258,16 @@ function isOpen(state) {
     return OPEN.includes(state);
 }
 
-/** Looks until it is known what came of a try to pay. `sure` is whether the provider's script had an answer. @param {StripeError | undefined} error @param {boolean} sure */
+/**
+ * Looks until it is known what came of a try to pay. `sure` is whether the provider's script had an answer.
+ * @param {StripeError | undefined} error
+ * @param {boolean} sure
+ */
 async function settle(error, sure) {
     const wait = pacer();
     let open = 0;
 
-    for (;; await wait()) {
+    for (; ; await wait()) {
         const truth = await askState(true);
 
         if (!truth) {
@@ -254,28 +275,25 @@ async function settle(error, sure) {
             lost();
             continue;
         }
-        if (!isOpen(truth.state))
-            return showTruth();
+        if (!isOpen(truth.state)) return showTruth();
         open += 1;
-        if (sure && error && truth.state === "declined_retry")
-            return again(truth.state, truth.heading, truth.message);
+        if (sure && error && truth.state === "declined_retry") return again(truth.state, truth.heading, truth.message);
         if (sure && error && error.type !== "card_error" && error.type !== "invalid_request_error")
             return again(truth.state, truth.heading, error.message || text("not_through"));
-        if (open < SURE)
-            continue;
-        if (sure && !error)
-            return showTruth();
-        return again(truth.state, truth.heading,
-            truth.state === "declined_retry" ? truth.message : text("not_through"));
+        if (open < (sure ? SURE.answered : SURE.lost)) continue;
+        if (sure && !error) return showTruth();
+        return again(
+            truth.state,
+            truth.heading,
+            truth.state === "declined_retry" ? truth.message : text("not_through"),
+        );
     }
 }
 
 /** While nobody knows, nobody is told to try again. */
 function lost() {
-    if (main.dataset.state === "network_lost")
-        return;
-    if (form)
-        form.hidden = true;
+    if (main.dataset.state === "network_lost") return;
+    if (form) form.hidden = true;
     say("network_lost", text("network_lost_heading"), "");
     progress(text("network_lost"));
 }
@@ -286,10 +304,8 @@ function lost() {
 function checkEmail() {
     const email = /** @type {HTMLInputElement | null} */ (document.getElementById("email"));
 
-    if (!email)
-        return [];
-    if (email.value.trim() === "")
-        return [{ field: "email", message: text("email_missing") }];
+    if (!email) return [];
+    if (email.value.trim() === "") return [{ field: "email", message: text("email_missing") }];
     return email.validity.valid && /^\S+@\S+\.\S+$/.test(email.value.trim())
         ? []
         : [{ field: "email", message: text("email_invalid") }];
@@ -303,24 +319,19 @@ function rateLimited(seconds) {
     say("rate_limited", text("rate_limited_heading"), "");
     const button = /** @type {HTMLButtonElement | null} */ (find("[data-pay]"));
     const tick = () => {
-        if (main.dataset.state !== "rate_limited")
-            return;
+        if (main.dataset.state !== "rate_limited") return;
         const left = Math.ceil((until - Date.now()) / 1000);
-        if (button)
-            button.disabled = left > 0;
+        if (button) button.disabled = left > 0;
         write("[data-message]", left > 0 ? text("rate_limited", { time: duration(left) }) : text("rate_limited_over"));
-        if (left > 0)
-            setTimeout(tick, 1000);
-        else
-            setState("ready");
+        if (left > 0) setTimeout(tick, 1000);
+        else setState("ready");
     };
     tick();
 }
 
 /** The answers to a try that made no payment. @param {Answer} answer */
 function refused(answer) {
-    if (answer.status === 429)
-        return rateLimited(answer.retryAfter);
+    if (answer.status === 429) return rateLimited(answer.retryAfter);
     if (answer.status >= 500) {
         lock(false);
         return say("provider_down", text("provider_down_heading"), text("provider_down"));
@@ -329,8 +340,7 @@ function refused(answer) {
     if (fields.some((field) => field.pointer === "#/email"))
         return fieldError([{ field: "email", message: text("email_invalid") }]);
     if (answer.body.code === "FRAUD_BLOCKED") {
-        if (form)
-            form.hidden = true;
+        if (form) form.hidden = true;
         return say("blocked_risk", text("blocked_risk_heading"), text("blocked_risk"));
     }
     return showTruth();
@@ -341,15 +351,17 @@ function isValidation(error) {
     return error.type === "validation_error";
 }
 
-/** Tells the payer that the bank is asked meanwhile, and ends a confirmation that never comes back. @param {{done: boolean}} confirming */
+/**
+ * Tells the payer that the bank is asked meanwhile, and ends a confirmation that never comes back.
+ * @param {{done: boolean}} confirming
+ */
 async function watch(confirming) {
     const wait = pacer(2);
 
     while (!confirming.done) {
         await wait();
         const truth = confirming.done ? null : await askState();
-        if (!truth || confirming.done)
-            continue;
+        if (!truth || confirming.done) continue;
         if (truth.state === "requires_action") {
             setState("requires_action");
             progress(text("requires_action"));
@@ -361,8 +373,7 @@ async function watch(confirming) {
 
 /** @param {{client_secret: string, return_url: string}} payment */
 async function confirm(payment) {
-    if (!stripe || !elements)
-        return;
+    if (!stripe || !elements) return;
     const confirming = { done: false };
     const email = /** @type {HTMLInputElement | null} */ (document.getElementById("email"));
     const details = email ? { payment_method_data: { billing_details: { email: email.value.trim() } } } : {};
@@ -385,10 +396,8 @@ async function confirm(payment) {
     confirming.done = true;
     if (error && isValidation(error))
         return fieldError([{ field: "card", message: error.message || text("card_check") }]);
-    if (error && (error.type === "api_connection_error" || error.type === "api_error"))
-        answered = false;
-    if (!answered)
-        lost();
+    if (error && (error.type === "api_connection_error" || error.type === "api_error")) answered = false;
+    if (!answered) lost();
     return settle(error, answered);
 }
 
@@ -397,10 +406,9 @@ async function askToPay() {
     const email = /** @type {HTMLInputElement | null} */ (document.getElementById("email"));
     const wait = pacer();
 
-    for (let tries = 1;; tries += 1) {
+    for (let tries = 1; ; tries += 1) {
         const answer = await ask(main.dataset.payUrl || "", email ? { email: email.value.trim() } : {});
-        if (answer.status !== 409 || tries === PAY_TRIES)
-            return answer;
+        if (answer.status !== 409 || tries === PAY_TRIES) return answer;
         await wait();
     }
 }
@@ -408,8 +416,7 @@ async function askToPay() {
 /** @param {SubmitEvent} event */
 async function submit(event) {
     event.preventDefault();
-    if (busy || !stripe || !elements)
-        return;
+    if (busy || !stripe || !elements) return;
     lock(true);
     clearErrors();
     setState("submitting");
@@ -419,10 +426,8 @@ async function submit(event) {
 
     const wrongs = checkEmail();
     const checked = await elements.submit();
-    if (checked.error)
-        wrongs.push({ field: "card", message: checked.error.message || text("card_check") });
-    if (wrongs.length)
-        return fieldError(wrongs);
+    if (checked.error) wrongs.push({ field: "card", message: checked.error.message || text("card_check") });
+    if (wrongs.length) return fieldError(wrongs);
 
     /** @type {Answer} */
     let answer;
@@ -432,15 +437,12 @@ async function submit(event) {
         lost();
         return settle(undefined, false);
     }
-    if (answer.status >= 400)
-        return refused(answer);
+    if (answer.status >= 400) return refused(answer);
     if (answer.body.state === "already_paid") {
-        if (form)
-            form.hidden = true;
+        if (form) form.hidden = true;
         return alreadyPaid(answer.body);
     }
-    if (!answer.body.client_secret)
-        return showTruth();
+    if (!answer.body.client_secret) return showTruth();
     return confirm(answer.body);
 }
 
@@ -450,8 +452,7 @@ function alreadyPaid(truth) {
 
     find("[data-action]")?.setAttribute("hidden", "");
     say("already_paid", truth.heading, truth.message);
-    if (receipt)
-        receipt.hidden = false;
+    if (receipt) receipt.hidden = false;
 }
 
 /* ---- The provider's card form ---- */
@@ -467,8 +468,7 @@ function loadStripe() {
         script.onload = () => {
             clearTimeout(timer);
             const start = /** @type {any} */ (window).Stripe;
-            if (!start)
-                return reject(new Error("not loaded"));
+            if (!start) return reject(new Error("not loaded"));
             resolve(start(main.dataset.publishableKey, { locale: stripeLocale() }));
         };
         document.head.append(script);
@@ -501,8 +501,7 @@ function appearance() {
 }
 
 function formUnavailable() {
-    if (form)
-        form.hidden = true;
+    if (form) form.hidden = true;
     say("provider_down", text("provider_down_heading"), text("provider_down"));
     const retry = find("[data-retry]");
     const button = retry?.querySelector("button");
@@ -541,8 +540,7 @@ async function mount() {
                 setState(shown);
                 progress("");
             }
-            if (pay)
-                pay.disabled = busy;
+            if (pay) pay.disabled = busy;
         });
         element.on("change", () => markField("card", ""));
         element.on("loaderror", formUnavailable);
@@ -557,8 +555,7 @@ async function authenticate() {
     const link = /** @type {HTMLAnchorElement | null} */ (find("[data-authenticate]"));
     const secret = main.dataset.clientSecret;
 
-    if (!secret || busy)
-        return;
+    if (!secret || busy) return;
     busy = true;
     link?.setAttribute("aria-disabled", "true");
     progress(text("authenticating"));
@@ -567,16 +564,13 @@ async function authenticate() {
         await stripe.handleNextAction({ clientSecret: secret });
     } catch {
         // The server is asked below; only a script that never came is worth words of its own.
-        if (!stripe)
-            return formUnavailable();
+        if (!stripe) return formUnavailable();
     }
     const wait = pacer();
-    for (let looks = 1;; looks += 1, await wait()) {
+    for (let looks = 1; ; looks += 1, await wait()) {
         const truth = await askState();
-        if (truth && (truth.state !== "requires_action" || looks > 2))
-            return showTruth();
-        if (!truth)
-            lost();
+        if (truth && (truth.state !== "requires_action" || looks > 2)) return showTruth();
+        if (!truth) lost();
     }
 }
 
@@ -589,36 +583,29 @@ async function poll() {
 
     for (;;) {
         await wait();
-        if (document.hidden || busy)
-            continue;
+        if (document.hidden || busy) continue;
         const truth = await askState();
-        if (truth && truth.state !== shown)
-            return showTruth();
-        if (truth && truth.poll_after_ms > WAITS[0] * 1000)
-            await pause(truth.poll_after_ms);
+        if (truth && truth.state !== shown) return showTruth();
+        if (truth && truth.poll_after_ms > WAITS[0] * 1000) await pause(truth.poll_after_ms);
     }
 }
 
 /** Another tab, or the way back: what this page shows may be old. */
 async function look() {
-    if (busy || document.hidden || !isOpen(main.dataset.state || ""))
-        return;
+    if (busy || document.hidden || !isOpen(main.dataset.state || "")) return;
     const truth = await askState();
-    if (truth && !busy && !isOpen(truth.state))
-        showTruth();
+    if (truth && !busy && !isOpen(truth.state)) showTruth();
 }
 
 function countDown() {
     const left = Number(main.dataset.expiresIn);
     const place = find("[data-countdown]");
 
-    if (!left || !place)
-        return;
+    if (!left || !place) return;
     const until = Date.now() + left * 1000;
     const tick = () => {
         const seconds = Math.ceil((until - Date.now()) / 1000);
-        if (seconds <= 0 && !busy)
-            return showTruth();
+        if (seconds <= 0 && !busy) return showTruth();
         if (seconds <= 1800) {
             place.setAttribute("role", "timer");
             place.textContent = text("expires_in", { time: duration(Math.max(seconds, 0)) });
@@ -629,20 +616,16 @@ function countDown() {
 }
 
 function start() {
-    if (matchMedia("(max-width: 47.99rem)").matches)
-        find("[data-fold]")?.removeAttribute("open");
+    if (matchMedia("(max-width: 47.99rem)").matches) find("[data-fold]")?.removeAttribute("open");
     find("[data-print]")?.addEventListener("click", () => print());
     find("[data-retry] button")?.addEventListener("click", showTruth);
-    if (!main.dataset.stateUrl)
-        return;
+    if (!main.dataset.stateUrl) return;
 
     const other = find("[data-other]");
     if (form) {
         form.addEventListener("submit", submit);
-        if (other)
-            other.addEventListener("toggle", () => stripe || mount(), { once: true });
-        else
-            mount();
+        if (other) other.addEventListener("toggle", () => stripe || mount(), { once: true });
+        else mount();
     }
     if (main.dataset.clientSecret) {
         find("[data-authenticate]")?.addEventListener("click", (event) => {
@@ -651,10 +634,8 @@ function start() {
         });
         authenticate();
     }
-    if (main.dataset.poll)
-        poll();
-    if (main.dataset.begun)
-        LOOKS_MS.forEach((ms) => setTimeout(look, ms));
+    if (main.dataset.poll) poll();
+    if (main.dataset.begun) LOOKS_MS.forEach((ms) => setTimeout(look, ms));
     countDown();
     addEventListener("pageshow", (event) => event.persisted && look());
     document.addEventListener("visibilitychange", look);

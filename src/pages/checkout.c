@@ -18,8 +18,8 @@
 #define REFRESH_SECONDS 5 // … and a page without scripts
 #define CARD_PROVIDER "stripe"
 
-/* A state of the page: what it says and what can be done in it. The texts are the catalogue's "<name>_heading" and "<name>"
- * unless another name stands here. */
+/* A state of the page: what it says and what can be done in it. The texts are the catalogue's "<name>_heading" and
+ * "<name>" unless another name stands here. */
 struct state {
     const char *name;
     const char *heading, *message;
@@ -53,7 +53,7 @@ struct page {
     json_t *texts; // of the locale, filled
 };
 
-/* The state ------------------------------------------------------------------------------------------------------- */
+/* The state -------------------------------------------------------------------------------------------------------- */
 
 static const struct state *session_state(const struct checkout *session)
 {
@@ -106,7 +106,7 @@ static const struct state *reachable_state(struct ctx *ctx, const struct state *
     return state->form && breaker_state(ctx, CARD_PROVIDER) == BREAKER_OPEN ? &state_down : state;
 }
 
-/* Words --------------------------------------------------------------------------------------------------------------- */
+/* Words ------------------------------------------------------------------------------------------------------------ */
 
 static const char *text(const struct page *page, const char *name)
 {
@@ -195,7 +195,7 @@ static const char *problem(const struct page *page)
     return page->state == &state_declined ? joined(page, decline_text(page), text(page, "declined_retry")) : NULL;
 }
 
-/* Addresses ----------------------------------------------------------------------------------------------------------- */
+/* Addresses -------------------------------------------------------------------------------------------------------- */
 
 static const char *language_query(const struct page *page)
 {
@@ -217,7 +217,7 @@ static const char *return_address(const struct page *page)
     return arena_printf(page->ctx->arena, "%s%s", page->ctx->config->url, place(page, "/return"));
 }
 
-/* Reading --------------------------------------------------------------------------------------------------------------- */
+/* Reading ---------------------------------------------------------------------------------------------------------- */
 
 static void choose_words(struct page *page)
 {
@@ -236,7 +236,7 @@ static struct error *open_page(struct request *r, int max_age, struct page *out)
     return NULL;
 }
 
-/* The view ----------------------------------------------------------------------------------------------------------- */
+/* The view --------------------------------------------------------------------------------------------------------- */
 
 static const char *brand_name(const char *brand)
 {
@@ -499,7 +499,7 @@ static struct error *show(const struct page *page, const char *client_secret)
     return reply_page(page->r, 200, "checkout/page", view);
 }
 
-/* Handlers ------------------------------------------------------------------------------------------------------------- */
+/* Handlers --------------------------------------------------------------------------------------------------------- */
 
 struct error *checkout_page_show(struct request *r)
 {

@@ -65,7 +65,7 @@ static void use_shop(struct sandbox *sandbox, struct request *r)
     pthread_mutex_unlock(&shop.lock);
 }
 
-/* Orders ------------------------------------------------------------------------------------------------------------- */
+/* Orders ----------------------------------------------------------------------------------------------------------- */
 
 static int64_t next_number(void)
 {
@@ -125,7 +125,7 @@ static json_t *product_named(const char *slug)
     return NULL;
 }
 
-/* Till ---------------------------------------------------------------------------------------------------------------- */
+/* Till ------------------------------------------------------------------------------------------------------------- */
 
 /* Asks Till's API as any merchant's application does; NULL unless it answered with a 2xx. */
 static json_t *ask_till(struct sandbox *sandbox, struct ctx *ctx, const char *method, const char *path, json_t *body,
@@ -169,8 +169,8 @@ static json_t *session_body(struct sandbox *sandbox, struct ctx *ctx, json_t *pr
             arena_printf(ctx->arena, "%s/shop", url)));
 }
 
-/* The status of an order's payment, as Till says it now: a public status, "open", "expired" or "cancelled"; "unknown" when
- * Till does not answer. */
+/* The status of an order's payment, as Till says it now: a public status, "open", "expired" or "cancelled"; "unknown"
+ * when Till does not answer. */
 static const char *ask_status(struct sandbox *sandbox, struct ctx *ctx, const struct order *order)
 {
     json_t *session =
@@ -187,7 +187,7 @@ static const char *ask_status(struct sandbox *sandbox, struct ctx *ctx, const st
     return paid && (strcmp(status, "open") == 0 || strcmp(status, "complete") == 0) ? paid : status;
 }
 
-/* Pages --------------------------------------------------------------------------------------------------------------- */
+/* Pages ------------------------------------------------------------------------------------------------------------ */
 
 /* A browser applies form-action to where a POST redirects to, too: Till's page. */
 static void add_policy(struct sandbox *sandbox, struct request *r)
@@ -235,7 +235,10 @@ static struct error *show_shelf(struct sandbox *sandbox, struct request *r, int 
         json_pack("{s:s, s:s?, s:o}", "title", "Shelf", "problem", problem, "products", products));
     size_t index;
 
-    json_array_foreach(shop.catalogue, index, product) json_array_append(products, product_view(r->ctx, product));
+    json_array_foreach(shop.catalogue, index, product)
+    {
+        json_array_append(products, product_view(r->ctx, product));
+    }
     return show(sandbox, r, status, "shelf", view);
 }
 
@@ -354,7 +357,7 @@ static struct error *orders(struct sandbox *sandbox, struct request *r)
     return show(sandbox, r, 200, "orders", view);
 }
 
-/* Files --------------------------------------------------------------------------------------------------------------- */
+/* Files ------------------------------------------------------------------------------------------------------------ */
 
 static const struct {
     const char *name, *type;
@@ -391,7 +394,7 @@ static struct error *serve_file(struct sandbox *sandbox, struct request *r, cons
     return show_shelf(sandbox, r, 404, "There is no such page.");
 }
 
-/* The door ------------------------------------------------------------------------------------------------------------ */
+/* The door --------------------------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *method, *path;

@@ -12,8 +12,13 @@ selectors.setTestIdAttribute('data-test');
 
 const SIZES = { 1280: { width: 1280, height: 900 }, 390: { width: 390, height: 844 } };
 const FLAGS = [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
 ];
 
 const CARDS = {
@@ -28,7 +33,8 @@ const CARDS = {
 };
 
 /** An app's own browser: it cannot be trusted with a frame for the bank. */
-const IN_APP = 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148 Instagram 350.0';
+const IN_APP =
+  'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148 Instagram 350.0';
 
 /** A sentence for a person, and never the provider's words. */
 const DECLINES = {
@@ -51,7 +57,8 @@ async function newPage(browser, { size = 1280, locale = 'en-GB', ...options } = 
   page.complaints = [];
   page.on('pageerror', (error) => page.complaints.push(error.message));
   page.on('console', (message) => {
-    if (message.type() === 'error' && /Content Security Policy|Refused|Uncaught/.test(message.text())) page.complaints.push(message.text());
+    if (message.type() === 'error' && /Content Security Policy|Refused|Uncaught/.test(message.text()))
+      page.complaints.push(message.text());
   });
   return page;
 }
@@ -68,7 +75,11 @@ async function shot(page, name) {
   const size = SIZES[page.size];
   const height = await page.evaluate(() => document.documentElement.scrollHeight);
   await page.setViewportSize({ width: size.width, height: Math.max(height, size.height) });
-  await page.screenshot({ path: path.join(screenshotDirectory(), `${name}-${page.size}.png`), fullPage: true, animations: 'disabled' });
+  await page.screenshot({
+    path: path.join(screenshotDirectory(), `${name}-${page.size}.png`),
+    fullPage: true,
+    animations: 'disabled',
+  });
   await page.setViewportSize(size);
 }
 
@@ -76,10 +87,17 @@ const main = (page) => page.getByTestId('checkout');
 
 /** Waits until the page is in this state. */
 async function inState(page, state, timeout = 20000) {
-  await page.locator(`main[data-state="${state}"]`).waitFor({ timeout }).catch(async (error) => {
-    const now = await page.locator('main').first().getAttribute('data-state').catch(() => 'no page');
-    throw new Error(`the page is "${now}", not "${state}": ${error.message}`);
-  });
+  await page
+    .locator(`main[data-state="${state}"]`)
+    .waitFor({ timeout })
+    .catch(async (error) => {
+      const now = await page
+        .locator('main')
+        .first()
+        .getAttribute('data-state')
+        .catch(() => 'no page');
+      throw new Error(`the page is "${now}", not "${state}": ${error.message}`);
+    });
 }
 
 function cardFrame(page) {
@@ -112,7 +130,12 @@ async function open(page, session, query = '') {
 
 /** The element that has the focus, by its id or test hook. */
 function focused(page) {
-  return page.evaluate(() => document.activeElement?.id || document.activeElement?.getAttribute('data-test') || document.activeElement?.tagName);
+  return page.evaluate(
+    () =>
+      document.activeElement?.id ||
+      document.activeElement?.getAttribute('data-test') ||
+      document.activeElement?.tagName,
+  );
 }
 
 /** The bank's page in its frame over ours. */
@@ -125,7 +148,9 @@ const RULES = { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'
 async function violations(frame) {
   await frame.evaluate(axe.source);
   const result = await frame.evaluate((rules) => globalThis.axe.run(document, rules), RULES);
-  return result.violations.map((violation) => `${violation.id}: ${violation.help}: ${violation.nodes.map((node) => node.html).join(' | ')}`);
+  return result.violations.map(
+    (violation) => `${violation.id}: ${violation.help}: ${violation.nodes.map((node) => node.html).join(' | ')}`,
+  );
 }
 
 /** Nothing that axe finds, on the page and in the frames it has. */
@@ -133,12 +158,30 @@ async function assertAccessible(page) {
   assert.deepEqual(await violations(page.mainFrame()), [], `${page.url()} (${page.size})`);
   for (const frame of page.frames()) {
     if (/\/v3\/elements/.test(frame.url())) {
-      const found = (await violations(frame)).filter((line) => !/^(landmark-one-main|page-has-heading-one|region):/.test(line));
+      const found = (await violations(frame)).filter(
+        (line) => !/^(landmark-one-main|page-has-heading-one|region):/.test(line),
+      );
       assert.deepEqual(found, [], 'the card form');
     }
   }
 }
 
 module.exports = {
-  CARDS, DECLINES, IN_APP, SIZES, assertAccessible, cardFrame, challenge, fillCard, focused, inState, launch, main, newPage, open, pay, screenshotDirectory, shot,
+  CARDS,
+  DECLINES,
+  IN_APP,
+  SIZES,
+  assertAccessible,
+  cardFrame,
+  challenge,
+  fillCard,
+  focused,
+  inState,
+  launch,
+  main,
+  newPage,
+  open,
+  pay,
+  screenshotDirectory,
+  shot,
 };

@@ -27,7 +27,10 @@ for (const size of Object.keys(SIZES).map(Number)) {
     await pay(page, CARDS.good);
     await inState(page, 'rate_limited');
     assert.equal(await focused(page), 'heading');
-    assert.match(await page.getByTestId('message').textContent(), /not been charged\. You can try again in \d+ min \d+ s\.$/);
+    assert.match(
+      await page.getByTestId('message').textContent(),
+      /not been charged\. You can try again in \d+ min \d+ s\.$/,
+    );
     assert.equal(await page.getByTestId('pay').isDisabled(), true);
     await assertAccessible(page);
     await shot(page, 'rate_limited');

@@ -1,6 +1,7 @@
 'use strict';
 
-// Ten languages: nothing is missing, and each page reads in its direction, with amounts and dates as its readers write them.
+// Ten languages: nothing is missing, and each page reads in its direction, with amounts and dates as its readers write
+// them.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -13,7 +14,15 @@ const folder = path.resolve(__dirname, '../../locales');
 const read = (locale) => JSON.parse(fs.readFileSync(path.join(folder, `${locale}.json`), 'utf8'));
 const english = read('en');
 const AMOUNTS = {
-  en: '€24.00', de: '24,00 €', fr: '24,00 €', es: '24,00 €', it: '24,00 €', nl: '€ 24,00', 'pt-BR': '€ 24,00', pl: '24,00 €', ja: '€24.00',
+  en: '€24.00',
+  de: '24,00 €',
+  fr: '24,00 €',
+  es: '24,00 €',
+  it: '24,00 €',
+  nl: '€ 24,00',
+  'pt-BR': '€ 24,00',
+  pl: '24,00 €',
+  ja: '€24.00',
   ar: '24.00',
 };
 
@@ -38,7 +47,10 @@ for (const locale of Object.keys(AMOUNTS)) {
       assert.ok(text.length > 0, name);
       if (!name.startsWith('date')) assert.deepEqual(placeholders(text), placeholders(english[name]), name);
     }
-    const words = (text) => String(text).replace(/\{\w+\}/g, '').match(/\p{L}{3,}/gu) || [];
+    const words = (text) =>
+      String(text)
+        .replace(/\{\w+\}/g, '')
+        .match(/\p{L}{3,}/gu) || [];
     const same = Object.keys(texts).filter((name) => texts[name] === english[name] && words(texts[name]).length > 1);
     if (locale !== 'en') assert.deepEqual(same, []);
   });
@@ -50,13 +62,19 @@ for (const locale of Object.keys(AMOUNTS)) {
       await open(page, session, `?lang=${locale}`);
       assert.equal(await page.locator('html').getAttribute('lang'), locale);
       assert.equal(await page.locator('html').getAttribute('dir'), locale === 'ar' ? 'rtl' : 'ltr');
-      assert.ok(plain(await page.getByTestId('total').textContent()).includes(AMOUNTS[locale]), await page.getByTestId('total').textContent());
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
+      assert.ok(
+        plain(await page.getByTestId('total').textContent()).includes(AMOUNTS[locale]),
+        await page.getByTestId('total').textContent(),
+      );
+      const wide = await page.evaluate(
+        () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
+      );
       assert.equal(wide, false, 'the page scrolls sideways');
       await shot(page, `locale-${locale}`);
       await pay(page, CARDS.insufficientFunds, { postal: '' });
       await page.locator('main[data-state="declined_retry"], main[data-state="field_error"]').waitFor();
-      if ((await page.locator('main').getAttribute('data-state')) === 'field_error') await pay(page, CARDS.insufficientFunds);
+      if ((await page.locator('main').getAttribute('data-state')) === 'field_error')
+        await pay(page, CARDS.insufficientFunds);
       await inState(page, 'declined_retry');
       assert.ok((await page.getByTestId('errors').textContent()).startsWith(read(locale).decline_insufficient_funds));
       await assertAccessible(page);
@@ -68,19 +86,27 @@ for (const locale of Object.keys(AMOUNTS)) {
 }
 
 test('no text is there for nothing', () => {
-  const files = ['static/checkout.js', 'src/pages/checkout.c', 'src/web/locale.c', 'templates/error.html',
+  const files = [
+    'static/checkout.js',
+    'src/pages/checkout.c',
+    'src/web/locale.c',
+    'templates/error.html',
     ...['page', 'receipt'].map((name) => `templates/checkout/${name}.html`),
-    ...['head', 'foot', 'summary'].map((name) => `templates/parts/checkout_${name}.html`)];
+    ...['head', 'foot', 'summary'].map((name) => `templates/parts/checkout_${name}.html`),
+  ];
   const used = files.map((name) => fs.readFileSync(path.resolve(__dirname, '../..', name), 'utf8')).join('\n');
   const made = [/^decline_/, /_heading$/]; // from a class of decline, from a state
-  const unused = Object.keys(english).filter((name) => !made.some((rule) => rule.test(name)) && !new RegExp(`\\b${name}\\b`).test(used));
+  const unused = Object.keys(english).filter(
+    (name) => !made.some((rule) => rule.test(name)) && !new RegExp(`\\b${name}\\b`).test(used),
+  );
   assert.deepEqual(unused, []);
 });
 
-test('the language is the one that was chosen, then the merchant\'s, then the browser\'s', async () => {
+test("the language is the one that was chosen, then the merchant's, then the browser's", async () => {
   const session = await stack.session();
   const german = await stack.session({ locale: 'de' });
-  const lang = async (address, accept) => (/<html lang="([^"]+)"/.exec(await (await fetch(address, { headers: { 'accept-language': accept } })).text()))[1];
+  const lang = async (address, accept) =>
+    /<html lang="([^"]+)"/.exec(await (await fetch(address, { headers: { 'accept-language': accept } })).text())[1];
   assert.equal(await lang(session.url, 'fr-CH, fr;q=0.9, en;q=0.8'), 'fr');
   assert.equal(await lang(session.url, 'xx, pt;q=0.2, ja;q=0.7'), 'ja');
   assert.equal(await lang(session.url, 'pt-PT'), 'pt-BR');
@@ -93,7 +119,9 @@ test('the language is the one that was chosen, then the merchant\'s, then the br
 test('a page is left narrow at 320 without scrolling sideways', async () => {
   const page = await newPage(browser, { viewport: { width: 320, height: 640 } });
   page.size = 390;
-  const session = await stack.session({ description: 'A very long name of an article that nobody would ever want to read in full on a phone' });
+  const session = await stack.session({
+    description: 'A very long name of an article that nobody would ever want to read in full on a phone',
+  });
   await open(page, session);
   assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 320);
   await page.context().close();

@@ -11,7 +11,12 @@ async function startShop(url, port, env) {
   const socket = path.join(dir, 'sandbox.sock');
   const log = path.join(dir, 'sandbox.log');
   const args = ['--listen', socket, '--files', path.join(till.top, 'src/sandbox')];
-  const program = till.startProcess(path.join(till.required('TILL_TEST_BUILD'), 'till-sandbox.fcgi'), args, { SANDBOX_URL: url, ...env }, log);
+  const program = till.startProcess(
+    path.join(till.required('TILL_TEST_BUILD'), 'till-sandbox.fcgi'),
+    args,
+    { SANDBOX_URL: url, ...env },
+    log,
+  );
   await till.until(() => require('node:fs').existsSync(socket), 'the socket of till-sandbox.fcgi');
   till.openSocketTo('lighttpd', socket);
   const front = till.startWebServer({ server: 'lighttpd', dir, port, socket, plain: true });
@@ -83,7 +88,9 @@ async function startStack({ env = {} } = {}) {
   /** Sets a dial of the sandbox. */
   stack.dial = async (dials) => {
     const answer = await fetch(`${sandboxUrl}/sandbox/dials`, {
-      method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify(dials),
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(dials),
     });
     if (!answer.ok) throw new Error(`PUT /sandbox/dials: ${answer.status} ${await answer.text()}`);
   };

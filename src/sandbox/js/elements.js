@@ -6,8 +6,40 @@
 /* The card form inside the stand-in's frame. */
 
 const POSTAL = { US: /^\d{5}(-?\d{4})?$/, CA: /^[a-z]\d[a-z] ?\d[a-z]\d$/i, GB: /^[a-z]{1,2}\d[a-z\d]? ?\d[a-z]{2}$/i };
-const COUNTRIES = ["AE", "AT", "AU", "BE", "BR", "CA", "CH", "DE", "ES", "FR", "GB", "IE", "IT", "JP", "MX", "NL", "PL", "PT", "SA", "US"];
-const HOME = { en: "US", de: "DE", fr: "FR", es: "ES", it: "IT", nl: "NL", "pt-BR": "BR", pl: "PL", ja: "JP", ar: "AE" };
+const COUNTRIES = [
+    "AE",
+    "AT",
+    "AU",
+    "BE",
+    "BR",
+    "CA",
+    "CH",
+    "DE",
+    "ES",
+    "FR",
+    "GB",
+    "IE",
+    "IT",
+    "JP",
+    "MX",
+    "NL",
+    "PL",
+    "PT",
+    "SA",
+    "US",
+];
+const HOME = {
+    en: "US",
+    de: "DE",
+    fr: "FR",
+    es: "ES",
+    it: "IT",
+    nl: "NL",
+    "pt-BR": "BR",
+    pl: "PL",
+    ja: "JP",
+    ar: "AE",
+};
 const FIELDS = ["number", "expiry", "cvc", "postal"];
 
 /** @type {Record<string, string>} */
@@ -33,8 +65,7 @@ function luhn(number) {
     let sum = 0;
     for (let i = 0; i < number.length; i++) {
         let digit = Number(number[number.length - 1 - i]);
-        if (i % 2)
-            digit = digit > 4 ? digit * 2 - 9 : digit * 2;
+        if (i % 2) digit = digit > 4 ? digit * 2 - 9 : digit * 2;
         sum += digit;
     }
     return sum % 10 === 0;
@@ -46,19 +77,20 @@ function group(number) {
     return (parts.exec(number) || []).slice(1).filter(Boolean).join(" ");
 }
 
-/** Writes a value as it is shown, with the caret after the same digit. @param {HTMLInputElement} field @param {(digits: string) => string} shape */
+/**
+ * Writes a value as it is shown, with the caret after the same digit.
+ * @param {HTMLInputElement} field
+ * @param {(digits: string) => string} shape
+ */
 function reshape(field, shape) {
     const before = digits(field.value.slice(0, field.selectionStart || 0)).length;
     const shaped = shape(digits(field.value));
     let caret = 0;
 
-    for (let seen = 0; caret < shaped.length && seen < before; caret++)
-        seen += /\d/.test(shaped[caret]) ? 1 : 0;
-    if (before === digits(shaped).length)
-        caret = shaped.length;
+    for (let seen = 0; caret < shaped.length && seen < before; caret++) seen += /\d/.test(shaped[caret]) ? 1 : 0;
+    if (before === digits(shaped).length) caret = shaped.length;
     field.value = shaped;
-    if (document.activeElement === field)
-        field.setSelectionRange(caret, caret);
+    if (document.activeElement === field) field.setSelectionRange(caret, caret);
 }
 
 /** @param {string} value */
@@ -75,20 +107,17 @@ function postalRule() {
 const CHECKS = {
     number() {
         const number = digits(input("number").value);
-        if (number.length < (isAmex(number) ? 15 : 16))
-            return "incomplete_number";
+        if (number.length < (isAmex(number) ? 15 : 16)) return "incomplete_number";
         return luhn(number) ? "" : "invalid_number";
     },
     expiry() {
         const value = digits(input("expiry").value);
-        if (value.length < 4)
-            return "incomplete_expiry";
-        const month = Number(value.slice(0, 2)), year = 2000 + Number(value.slice(2));
+        if (value.length < 4) return "incomplete_expiry";
+        const month = Number(value.slice(0, 2)),
+            year = 2000 + Number(value.slice(2));
         const now = new Date();
-        if (month < 1 || month > 12)
-            return "invalid_expiry_month";
-        if (year < now.getFullYear())
-            return "invalid_expiry_year_past";
+        if (month < 1 || month > 12) return "invalid_expiry_month";
+        if (year < now.getFullYear()) return "invalid_expiry_year_past";
         return year === now.getFullYear() && month < now.getMonth() + 1 ? "invalid_expiry_month_past" : "";
     },
     cvc() {
@@ -109,10 +138,8 @@ function mark(id, code) {
     place.textContent = code ? words[code] : "";
     place.hidden = !code;
     field.setAttribute("aria-invalid", String(Boolean(code)));
-    if (code)
-        field.setAttribute("aria-describedby", place.id);
-    else
-        field.removeAttribute("aria-describedby");
+    if (code) field.setAttribute("aria-describedby", place.id);
+    else field.removeAttribute("aria-describedby");
     tellHeight();
 }
 
@@ -122,11 +149,9 @@ function validate() {
     for (const id of FIELDS) {
         const code = CHECKS[id]();
         mark(id, code);
-        if (code && !first)
-            first = { id, code };
+        if (code && !first) first = { id, code };
     }
-    if (!first)
-        return null;
+    if (!first) return null;
     input(first.id).focus();
     return { type: "validation_error", code: first.code, message: words[first.code] };
 }
@@ -135,8 +160,11 @@ function validate() {
 function billing(given) {
     return {
         ...given,
-        address: { country: input("country").value, postal_code: postalRule() ? input("postal").value.trim() : undefined,
-            ...(given && given.address) },
+        address: {
+            country: input("country").value,
+            postal_code: postalRule() ? input("postal").value.trim() : undefined,
+            ...(given && given.address),
+        },
     };
 }
 
@@ -164,14 +192,15 @@ function makeMethod(params) {
 /** @param {any} argument */
 async function confirmIntent({ id, client_secret, return_url, use_stripe_sdk, payment_method_data }) {
     const made = await makeMethod(payment_method_data);
-    if (made.error)
-        return { error: made.error };
-    return asIntent(await api("POST", `payment_intents/${id}/confirm`, {
-        client_secret,
-        payment_method: made.value.id,
-        return_url,
-        use_stripe_sdk,
-    }));
+    if (made.error) return { error: made.error };
+    return asIntent(
+        await api("POST", `payment_intents/${id}/confirm`, {
+            client_secret,
+            payment_method: made.value.id,
+            return_url,
+            use_stripe_sdk,
+        }),
+    );
 }
 
 /** @param {string} locale @param {any} appearance */
@@ -188,13 +217,17 @@ function dressUp(locale, appearance) {
     document.documentElement.dir = language === "ar" ? "rtl" : "ltr";
     for (const label of document.querySelectorAll("[data-text]"))
         label.textContent = words[label.getAttribute("data-text") || ""];
-    for (const country of COUNTRIES)
-        document.getElementById("country")?.append(new Option(names.of(country), country));
+    for (const country of COUNTRIES) document.getElementById("country")?.append(new Option(names.of(country), country));
     input("country").value = HOME[/** @type {"en"} */ (language)];
-    for (const [property, variable] of [["--accent", "colorPrimary"], ["--panel", "colorBackground"], ["--ink", "colorText"],
-        ["--quiet", "colorTextSecondary"], ["--bad", "colorDanger"], ["--radius", "borderRadius"]])
-        if (variables[variable])
-            style.setProperty(property, variables[variable]);
+    for (const [property, variable] of [
+        ["--accent", "colorPrimary"],
+        ["--panel", "colorBackground"],
+        ["--ink", "colorText"],
+        ["--quiet", "colorTextSecondary"],
+        ["--bad", "colorDanger"],
+        ["--radius", "borderRadius"],
+    ])
+        if (variables[variable]) style.setProperty(property, variables[variable]);
     style.setProperty("color-scheme", appearance.theme === "night" ? "dark" : "light");
     showPostal();
 }
@@ -217,8 +250,10 @@ const tell = serve({
         return made.error ? { error: made.error } : { paymentMethod: made.value };
     },
     async confirmationToken(params) {
-        const made = await api("POST", "confirmation_tokens", { payment_method_data: cardParams(params.payment_method_data?.billing_details),
-            return_url: params.return_url });
+        const made = await api("POST", "confirmation_tokens", {
+            payment_method_data: cardParams(params.payment_method_data?.billing_details),
+            return_url: params.return_url,
+        });
         return made.error ? { error: made.error } : { confirmationToken: made.value };
     },
     focus() {
@@ -248,7 +283,9 @@ function tellChange() {
     });
 }
 
-input("number").addEventListener("input", () => reshape(input("number"), (value) => group(value.slice(0, isAmex(value) ? 15 : 19))));
+input("number").addEventListener("input", () =>
+    reshape(input("number"), (value) => group(value.slice(0, isAmex(value) ? 15 : 19))),
+);
 input("expiry").addEventListener("input", () => reshape(input("expiry"), expiryShape));
 input("cvc").addEventListener("input", () => reshape(input("cvc"), (value) => value.slice(0, 4)));
 input("country").addEventListener("change", showPostal);

@@ -2,7 +2,8 @@
 "use strict";
 
 /*
- * Stands in for js.stripe.com/v3 in development and tests: the part of Stripe.js that a page with a Payment Element uses.
+ * Stands in for js.stripe.com/v3 in development and tests: the part of Stripe.js that a page with a Payment Element
+ * uses.
  * Card numbers stay inside the frame that this origin serves; the page gets no more of them than it would from Stripe.
  */
 
@@ -44,9 +45,13 @@
             this.element.name = `__privateStripeFrame${Math.random().toString(36).slice(2, 8)}`;
             this.element.setAttribute("allow", "payment *");
             this.failed = new Promise((resolve) => setTimeout(resolve, 25000));
-            this.element.addEventListener("load", () => {
-                this.element.contentWindow?.postMessage("till-sandbox-connect", origin, [this.channel.port2]);
-            }, { once: true });
+            this.element.addEventListener(
+                "load",
+                () => {
+                    this.element.contentWindow?.postMessage("till-sandbox-connect", origin, [this.channel.port2]);
+                },
+                { once: true },
+            );
         }
 
         /** @param {any} data */
@@ -69,14 +74,19 @@
 
     /** @param {Record<string, string>} style @param {HTMLElement} element */
     function dress(element, style) {
-        for (const [name, value] of Object.entries(style))
-            element.style.setProperty(name, value);
+        for (const [name, value] of Object.entries(style)) element.style.setProperty(name, value);
         return element;
     }
 
     const HIDDEN = {
-        position: "absolute", width: "1px", height: "1px", border: "0", opacity: "0", "pointer-events": "none",
-        "inset-block-start": "0", "clip-path": "inset(50%)",
+        position: "absolute",
+        width: "1px",
+        height: "1px",
+        border: "0",
+        opacity: "0",
+        "pointer-events": "none",
+        "inset-block-start": "0",
+        "clip-path": "inset(50%)",
     };
 
     /** @type {any} */
@@ -116,36 +126,46 @@
 
         /** @param {string} name @param {any} detail */
         emit(name, detail) {
-            for (const handler of this.handlers[name] || [])
-                handler({ elementType: this.type, ...detail });
+            for (const handler of this.handlers[name] || []) handler({ elementType: this.type, ...detail });
         }
 
         /** @param {string | HTMLElement} place */
         mount(place) {
             const parent = typeof place === "string" ? document.querySelector(place) : place;
             if (!parent)
-                misuse(`The selector you specified (${place}) applies to no DOM elements that are currently on the page.`);
-            if (this.frame)
-                misuse("This Element is already mounted.");
-            const frame = this.frame = new Frame("elements", "Secure payment input frame");
-            dress(frame.element, { display: "block", width: "100%", border: "0", height: "220px", "color-scheme": "normal" });
-            frame.onevent = (name, detail) => {
-                if (name === "resize")
-                    frame.element.style.setProperty("height", `${detail.height}px`);
-                else
-                    this.emit(name, detail);
-            };
-            const failed = setTimeout(() => this.emit("loaderror", {
-                error: { type: "api_connection_error", message: "The frame did not load." },
-            }), 20000);
-            frame.call("start", {
-                key: this.elements.stripe.key,
-                locale: this.elements.options.locale || this.elements.stripe.locale,
-                appearance: this.elements.options.appearance || {},
-            }).then(() => {
-                clearTimeout(failed);
-                this.emit("ready", {});
+                misuse(
+                    `The selector you specified (${place}) applies to no DOM elements that are currently on the page.`,
+                );
+            if (this.frame) misuse("This Element is already mounted.");
+            const frame = (this.frame = new Frame("elements", "Secure payment input frame"));
+            dress(frame.element, {
+                display: "block",
+                width: "100%",
+                border: "0",
+                height: "220px",
+                "color-scheme": "normal",
             });
+            frame.onevent = (name, detail) => {
+                if (name === "resize") frame.element.style.setProperty("height", `${detail.height}px`);
+                else this.emit(name, detail);
+            };
+            const failed = setTimeout(
+                () =>
+                    this.emit("loaderror", {
+                        error: { type: "api_connection_error", message: "The frame did not load." },
+                    }),
+                20000,
+            );
+            frame
+                .call("start", {
+                    key: this.elements.stripe.key,
+                    locale: this.elements.options.locale || this.elements.stripe.locale,
+                    appearance: this.elements.options.appearance || {},
+                })
+                .then(() => {
+                    clearTimeout(failed);
+                    this.emit("ready", {});
+                });
             /** @type {globalThis.Element} */ (parent).append(frame.element);
         }
 
@@ -188,16 +208,13 @@
             /** @type {Map<string, any>} */
             this.list = new Map();
             this.submitted = false;
-            if (!options.clientSecret)
-                checkDeferred(options);
+            if (!options.clientSecret) checkDeferred(options);
         }
 
         /** @param {string} type @param {any} [options] */
         create(type, options = {}) {
-            if (type !== "payment")
-                misuse(`The stand-in has no '${type}' Element.`);
-            if (this.list.has(type))
-                misuse("Can only create one Element of type payment.");
+            if (type !== "payment") misuse(`The stand-in has no '${type}' Element.`);
+            if (this.list.has(type)) misuse("Can only create one Element of type payment.");
             const element = new Element(this, type, options);
             this.list.set(type, element);
             return element;
@@ -211,8 +228,7 @@
         /** @param {any} options */
         update(options) {
             Object.assign(this.options, options);
-            if (!this.options.clientSecret)
-                checkDeferred(this.options);
+            if (!this.options.clientSecret) checkDeferred(this.options);
         }
 
         async fetchUpdates() {
@@ -221,8 +237,7 @@
 
         async submit() {
             const element = this.list.get("payment");
-            if (!element || !element.frame)
-                misuse("elements.submit() needs a mounted payment Element.");
+            if (!element || !element.frame) misuse("elements.submit() needs a mounted payment Element.");
             const error = await element.frame.call("validate");
             this.submitted = !error;
             return error ? { error } : { selectedPaymentMethod: "card" };
@@ -233,8 +248,7 @@
     function checkDeferred(options) {
         if (!["payment", "setup", "subscription"].includes(options.mode))
             misuse("Invalid value for elements(): mode must be one of payment, setup, subscription.");
-        if (options.mode === "setup")
-            return;
+        if (options.mode === "setup") return;
         if (!Number.isInteger(options.amount) || options.amount < 0)
             misuse("Invalid value for elements(): amount must be a whole number of minor units.");
         if (!/^[a-z]{3}$/.test(options.currency || ""))
@@ -253,10 +267,12 @@
         /** @param {string} method */
         const plain = (method) => (method === "manual" ? "manual" : "automatic");
         if (intent.amount !== options.amount || intent.currency !== options.currency)
-            return `The amount and currency of Elements (${options.amount} ${options.currency}) and of the PaymentIntent`
-                + ` (${intent.amount} ${intent.currency}) do not match.`;
+            return (
+                `The amount and currency of Elements (${options.amount} ${options.currency}) and of the PaymentIntent` +
+                ` (${intent.amount} ${intent.currency}) do not match.`
+            );
         if (plain(intent.capture_method) !== plain(capture))
-            return `The capture method of Elements (${capture}) and of the PaymentIntent (${intent.capture_method}) do not match.`;
+            return `The capture methods of Elements (${capture}) and of the PaymentIntent do not match.`;
         return null;
     }
 
@@ -305,8 +321,7 @@
         /** @param {any} elements @param {string} what @returns {Frame} */
         submittedFrame(elements, what) {
             const element = elements && elements.getElement("payment");
-            if (!element || !element.frame)
-                misuse(`stripe.${what}() needs elements with a mounted payment Element.`);
+            if (!element || !element.frame) misuse(`stripe.${what}() needs elements with a mounted payment Element.`);
             if (!elements.options.clientSecret && !elements.submitted)
                 misuse(`elements.submit() must be called before stripe.${what}().`);
             return element.frame;
@@ -325,15 +340,12 @@
                 misuse("confirmParams.return_url must be an absolute URL.");
             if (elements.options.clientSecret) {
                 const { error } = await elements.submit();
-                if (error)
-                    return { error };
+                if (error) return { error };
             } else {
                 const found = await this.retrievePaymentIntent(secret);
-                if (found.error)
-                    return found;
+                if (found.error) return found;
                 const wrong = mismatch(found.paymentIntent, elements.options);
-                if (wrong)
-                    return refusal(wrong);
+                if (wrong) return refusal(wrong);
             }
             elements.submitted = false;
             const answer = await frame.call("confirm", {
@@ -349,26 +361,31 @@
         /** @param {{clientSecret: string}} options */
         async handleNextAction({ clientSecret }) {
             const found = await this.retrievePaymentIntent(clientSecret);
-            if (found.error)
-                return found;
+            if (found.error) return found;
             if (found.paymentIntent.status !== "requires_action")
-                return misuse(`handleNextAction: the PaymentIntent is ${found.paymentIntent.status}, not requires_action.`);
+                return misuse(
+                    `handleNextAction: the PaymentIntent is ${found.paymentIntent.status}, not requires_action.`,
+                );
             return this.finish(found, clientSecret, "if_required", undefined);
         }
 
-        /** Does what the intent asks for next. @param {any} answer @param {string} secret @param {string} redirect @param {string | undefined} returnUrl */
+        /**
+         * Does what the intent asks for next.
+         * @param {any} answer
+         * @param {string} secret
+         * @param {string} redirect
+         * @param {string | undefined} returnUrl
+         */
         async finish(answer, secret, redirect, returnUrl) {
             let result = answer;
             const intent = result.paymentIntent;
 
             if (intent && intent.status === "requires_action" && intent.next_action) {
                 const action = intent.next_action;
-                if (action.type === "redirect_to_url")
-                    return leave(action.redirect_to_url.url);
+                if (action.type === "redirect_to_url") return leave(action.redirect_to_url.url);
                 result = await this.challenge(action.use_stripe_sdk.stripe_js, secret);
             }
-            if (result.error || redirect !== "always" || !returnUrl)
-                return result;
+            if (result.error || redirect !== "always" || !returnUrl) return result;
             const url = new URL(returnUrl);
             url.searchParams.set("payment_intent", result.paymentIntent.id);
             url.searchParams.set("payment_intent_client_secret", secret);
@@ -380,15 +397,20 @@
         async challenge(url, secret) {
             const outcome = await challengeFrame(url);
             const id = intentOf(secret);
-            const found = outcome === "closed"
-                ? await this.controller.call("cancelChallenge", { id, client_secret: secret, url })
-                : await this.retrievePaymentIntent(secret);
+            const found =
+                outcome === "closed"
+                    ? await this.controller.call("cancelChallenge", { id, client_secret: secret, url })
+                    : await this.retrievePaymentIntent(secret);
 
-            if (found.error)
-                return found;
+            if (found.error) return found;
             const intent = found.paymentIntent;
             if (intent.status === "requires_payment_method")
-                return { error: intent.last_payment_error || { type: "card_error", code: "payment_intent_authentication_failure" } };
+                return {
+                    error: intent.last_payment_error || {
+                        type: "card_error",
+                        code: "payment_intent_authentication_failure",
+                    },
+                };
             return { paymentIntent: intent };
         }
     }
@@ -413,20 +435,39 @@
         dialog.setAttribute("aria-label", "3D Secure");
         dialog.setAttribute("data-test", "challenge");
         dress(dialog, {
-            position: "fixed", inset: "0", "z-index": "2147483647", display: "grid", "place-items": "center",
-            padding: "12px", background: "rgb(10 16 24 / 60%)",
+            position: "fixed",
+            inset: "0",
+            "z-index": "2147483647",
+            display: "grid",
+            "place-items": "center",
+            padding: "12px",
+            background: "rgb(10 16 24 / 60%)",
         });
         dress(box, {
-            position: "relative", width: "100%", "max-width": "480px", height: "100%", "max-height": "600px",
-            background: "#fff", "border-radius": "12px", overflow: "hidden",
+            position: "relative",
+            width: "100%",
+            "max-width": "480px",
+            height: "100%",
+            "max-height": "600px",
+            background: "#fff",
+            "border-radius": "12px",
+            overflow: "hidden",
         });
         close.type = "button";
         close.textContent = "×";
         close.setAttribute("aria-label", "Close 3D Secure");
         close.setAttribute("data-test", "challenge-close");
         dress(close, {
-            position: "absolute", "inset-block-start": "4px", "inset-inline-end": "4px", width: "44px", height: "44px",
-            border: "0", background: "transparent", color: "#17202b", font: "24px/1 system-ui, sans-serif", cursor: "pointer",
+            position: "absolute",
+            "inset-block-start": "4px",
+            "inset-inline-end": "4px",
+            width: "44px",
+            height: "44px",
+            border: "0",
+            background: "transparent",
+            color: "#17202b",
+            font: "24px/1 system-ui, sans-serif",
+            cursor: "pointer",
         });
         frame.title = "3D Secure: confirm with your bank";
         frame.name = "stripe-challenge-frame";
@@ -440,21 +481,18 @@
             const end = (outcome) => {
                 removeEventListener("message", answered);
                 dialog.remove();
-                for (const other of others)
-                    other.removeAttribute("inert");
+                for (const other of others) other.removeAttribute("inert");
                 before?.focus?.();
                 resolve(outcome);
             };
             /** @param {MessageEvent} message */
             const answered = (message) => {
-                if (message.source === frame.contentWindow && message.origin === origin)
-                    end("answered");
+                if (message.source === frame.contentWindow && message.origin === origin) end("answered");
             };
             addEventListener("message", answered);
             close.addEventListener("click", () => end("closed"));
             dialog.addEventListener("keydown", (event) => event.key === "Escape" && end("closed"));
-            for (const other of others)
-                other.setAttribute("inert", "");
+            for (const other of others) other.setAttribute("inert", "");
             document.body.append(dialog);
             frame.focus();
         });
