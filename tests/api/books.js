@@ -63,15 +63,19 @@ function comesTo(till, id, status, ms = 20000) {
   return until(async () => (await statusOf(till, id)) === status, `${id} ${status}`, ms);
 }
 
-/** Makes what waits in the queue due, so that no test waits for a back-off. */
-const hurry = (till, kinds = "'payment.resolve', 'refund.resolve', 'webhook.process'") =>
-  till.db.value(`UPDATE jobs SET run_at = domain_now() WHERE state = 'available' AND kind IN (${kinds}) AND run_at > domain_now()`);
+/** Makes what waits in the queue due, of all or of one payment and its refunds, so that no test waits for a back-off. */
+const hurry = (till, id) =>
+  till.db.value(
+    `UPDATE jobs SET run_at = domain_now() WHERE state = 'available' AND run_at > domain_now()
+        AND kind IN ('payment.resolve', 'refund.resolve', 'webhook.process')
+        ${id ? `AND (subject = '${id}' OR subject IN (SELECT id FROM refunds WHERE payment_id = '${id}'))` : ''}`
+  );
 
-/** Has the resolver look, as often as it takes, until our books say so. */
-async function resolves(till, id, status, ms = 20000) {
+/** Has the resolver look, as often as it takes, until our own books say so. */
+function resolves(till, id, status, ms = 20000) {
   return until(async () => {
     if ((await statusOf(till, id)) === status) return true;
-    await hurry(till);
+    await hurry(till, id);
     await sleep(100);
     return false;
   }, `${id} ${status}`, ms);

@@ -91,10 +91,16 @@ START_TEST(test_the_same_word_twice_changes_nothing)
     apply(&payment, &snapshot);
     enum payment_status first = payment.status;
     long long written = traces(&payment);
+    ctx.now = instant_add_seconds(ctx.now, 5);
     apply(&payment, &snapshot);
     apply(&payment, &snapshot);
     ck_assert_int_eq(payment.status, first);
     ck_assert_int_eq(traces(&payment), written);
+    // deadlines count from the last change: to be asked must not put them off
+    ck_assert_str_eq(testdb_value("SELECT extract(epoch FROM checked_at - updated_at)::int FROM payments WHERE id = "
+                                  "'%s'",
+                         payment.id),
+        "5");
 }
 END_TEST
 
@@ -345,6 +351,26 @@ START_TEST(test_what_one_refund_gives_up_another_may_take)
 }
 END_TEST
 
+/* Ours was asked for and never arrived; meanwhile somebody gave it all back in the provider's dashboard. */
+START_TEST(test_a_refund_without_room_gives_way)
+{
+    struct payment payment = payment_in(PAYMENT_SUCCEEDED);
+    struct refund ours = refund_reserved(&payment, 6000), small = refund_reserved(&payment, 1000);
+    struct refund_view view = refund_view(NULL, arena_printf(ctx.arena, "re_%s", payment.id), 9000, "succeeded");
+    struct snapshot snapshot = with_refunds(&payment, &view, 1);
+
+    apply(&payment, &snapshot);
+    ck_assert_int_eq(payment.amount_refunded.minor, 9000);
+    ck_assert_str_eq(testdb_value("SELECT status || ' ' || failure_code FROM refunds WHERE id = '%s'", ours.id),
+        "failed no_room");
+    ck_assert_int_eq(payment.amount_refunding.minor,
+        counted("SELECT coalesce(sum(amount), 0) FROM refunds WHERE payment_id = '%s' AND status = 'processing'",
+            payment.id));
+    ck_assert_int_eq(balance(&payment, "stripe:receivable"), -9000);
+    (void)small;
+}
+END_TEST
+
 /* Around it --------------------------------------------------------------------------------------------------------------- */
 
 START_TEST(test_a_dispute_is_noted_and_told)
@@ -462,6 +488,7 @@ int main(void)
     tcase_add_test(refunds, test_a_refund_made_elsewhere_is_adopted);
     tcase_add_test(refunds, test_a_refund_moves_money_once_each_way);
     tcase_add_test(refunds, test_what_one_refund_gives_up_another_may_take);
+    tcase_add_test(refunds, test_a_refund_without_room_gives_way);
     suite_add_tcase(suite, refunds);
 
     testdb_use(around);

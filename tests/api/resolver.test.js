@@ -1,0 +1,377 @@
+'use strict';
+
+// The provider fails in every way it can, no webhook ever comes, and the books still reach the truth: one charge, never two.
+
+const { after, before, describe, test } = require('node:test');
+const assert = require('node:assert/strict');
+const net = require('node:net');
+const { freePort, sleep, startTill, until } = require('../lib/till.js');
+const { act, advance, closed, comesTo, get, hurry, isProblem, newKey, oracle, paid, pay, resolves, statusOf, usd } = require('./books.js');
+
+const DEADLINE = 800;
+const QUICK = { PROVIDER_DEADLINE_MS: String(DEADLINE), PROVIDER_TIMEOUT_MS: '2000', BREAKER_THRESHOLD: '1000' };
+const noWebhooks = { webhooks: { off: true }, rules: [] };
+
+/** A way to the sandbox that can be closed: what connects then is refused. */
+async function startBridge() {
+  const port = await freePort();
+  const bridge = { url: `http://127.0.0.1:${port}`, target: null };
+  let server, sockets;
+  bridge.open = () => new Promise((resolve, reject) => {
+    sockets = new Set();
+    server = net.createServer((client) => {
+      const upstream = net.connect(Number(new URL(bridge.target).port), '127.0.0.1');
+      for (const socket of [client, upstream]) {
+        sockets.add(socket);
+        socket.on('error', () => {});
+        socket.on('close', () => { client.destroy(); upstream.destroy(); });
+      }
+      client.pipe(upstream).pipe(client);
+    });
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  bridge.close = () => new Promise((resolve) => {
+    if (!server) return resolve();
+    for (const socket of sockets) socket.destroy();
+    server.close(() => resolve());
+    server = null;
+  });
+  return bridge;
+}
+
+// What money goes through, each ready to be done: where it is sent to, how it is asked for, and where it ends.
+const operations = {
+  create: async (till) => ({
+    path: '/v1/payment_intents', end: 'succeeded', send: (key) => pay(till, {}, { key }), charges: 1,
+  }),
+  confirm: async (till) => {
+    const { body } = await pay(till, { confirm: false });
+    return operation(till, body, 'confirm', 'succeeded', {}, 1);
+  },
+  capture: async (till) => operation(till, await paid(till, { capture: false }), 'capture', 'succeeded', { amount: usd('7.00') }, 1),
+  cancel: async (till) => operation(till, await paid(till, { capture: false }), 'cancel', 'cancelled', {}, 0),
+  refund: async (till) => ({
+    ...operation(till, await paid(till), 'refund', 'succeeded', { amount: usd('4.00') }, 1), path: '/v1/refunds', refunds: 1,
+  }),
+};
+
+function operation(till, payment, verb, end, body, charges) {
+  return {
+    id: payment.id, path: `/v1/payment_intents/{id}/${verb}`, end, charges,
+    send: (key) => act(till, payment.id, verb, body, { key }),
+  };
+}
+
+const refundsDone = (till, id) =>
+  until(async () => {
+    await hurry(till, id);
+    await sleep(50);
+    return (await till.db.value(`SELECT count(*) FROM refunds WHERE payment_id = '${id}' AND status = 'succeeded'`)) === '1';
+  }, `the refund of ${id}`);
+
+/** The operation has come to its end in our books and, once, in the provider's. */
+async function hasEnded(till, one) {
+  await resolves(till, one.id, one.end);
+  if (one.refunds) await refundsDone(till, one.id);
+  const truth = await oracle(till, one.id);
+  assert.equal(truth.charges, one.charges, 'charges');
+  assert.equal(truth.executed, one.charges, 'captures');
+  assert.equal(truth.refunds.length, one.refunds ?? 0, 'refunds');
+}
+
+describe('faults of the provider', () => {
+  let till;
+  before(async () => {
+    till = await startTill({ env: QUICK });
+  });
+  after(() => closed(till));
+
+  // What happens to the request, and what its caller may hear: u unknown, d done, n not attempted. A connection that was used
+  // before and dies without an answer is opened anew, under the same key of the provider.
+  const faults = [
+    [{ action: 'timeout_after_execute', ms: 3 * DEADLINE }, 'u'],
+    [{ action: 'timeout_before_execute', ms: 3 * DEADLINE }, 'u'],
+    [{ action: 'error_500_executed' }, 'u'],
+    [{ action: 'error_500_not_executed' }, 'u'],
+    [{ action: 'sticky_500', executed: true }, 'u'],
+    [{ action: 'sticky_500', executed: false }, 'u'],
+    [{ action: 'reset' }, 'ud'],
+    [{ action: 'reset_not_executed' }, 'ud'],
+    [{ action: 'truncate', bytes: 40 }, 'u'],
+    [{ action: 'html_200' }, 'u'],
+    [{ action: 'big_body' }, 'u'],
+    [{ action: 'trickle', ms: 200 }, 'u'],
+    [{ action: '429', retry_after: 7 }, 'n'],
+    [{ action: 'delay', ms: 100 }, 'd'],
+    [{ action: 'close_reused' }, 'ud'],
+  ];
+
+  for (const [fault, heard] of faults) {
+    const name = `${fault.action}${fault.executed === undefined ? '' : fault.executed ? ', executed' : ', not executed'}`;
+    test(name, async () => {
+      await till.sandbox.dials(noWebhooks);
+      const all = await Promise.all(Object.entries(operations).map(async ([verb, prepare]) => ({ verb, key: newKey(), ...(await prepare(till)) })));
+      const play = (some) =>
+        till.sandbox.dials({ ...noWebhooks, rules: some.map(({ path }) => ({ operation: `POST ${path}`, times: 1, ...fault })) });
+      const check = async (one) => {
+        const answer = await one.send(one.key);
+        const where = `${name} of ${one.verb}: ${answer.status} ${answer.text}`;
+        one.id ??= answer.body.payment_id ?? answer.body.id;
+        if (answer.status === 503) {
+          assert.ok(heard.includes('n'), where);
+          isProblem(answer, 503, 'PROVIDER_UNAVAILABLE');
+          assert.equal(answer.body.outcome, 'not_attempted', where);
+          assert.equal(answer.headers.get('retry-after'), '7', where);
+          const again = await one.send(one.key);
+          assert.ok([200, 201].includes(again.status), `again: ${again.status} ${again.text}`);
+        } else if (answer.status === 202) {
+          assert.ok(heard.includes('u') || one.verb === 'refund', where);
+          assert.equal(answer.body.status, 'processing', where);
+          if (one.verb !== 'refund') assert.equal(answer.body.outcome, 'unknown', where);
+          const again = await one.send(one.key);
+          assert.equal(again.text, answer.text);
+        } else {
+          assert.ok([200, 201].includes(answer.status), where);
+          // what moves no money is repeated
+          assert.ok(heard.includes('d') || ['create', 'cancel'].includes(one.verb), where);
+        }
+        await hasEnded(till, one);
+      };
+      const [create, ...others] = all; // it confirms, too, and would take another's fault
+      await play(others);
+      await Promise.all(others.map(check));
+      await play([create]);
+      await check(create);
+    });
+  }
+
+  test('an attempt that the provider proves it never made is made again, but not for ever', async () => {
+    await till.sandbox.dials({ ...noWebhooks, rules: [{ operation: 'POST /v1/payment_intents/{id}/confirm', action: 'error_500_not_executed' }] });
+    const answer = await pay(till);
+    assert.equal(answer.status, 202, answer.text);
+    await resolves(till, answer.body.id, 'cancelled');
+    const attempts = await till.db.rows(`SELECT operation, status, tries FROM attempts WHERE payment_id = '${answer.body.id}' ORDER BY id`);
+    assert.deepEqual(attempts.map(({ operation, status }) => `${operation} ${status}`), ['charge not_executed', 'cancel succeeded']);
+    assert.ok(attempts[0].tries >= 3);
+    assert.equal((await oracle(till, answer.body.id)).tried, 0);
+  });
+
+  test('while its outcome is unknown a payment is neither tried again nor cancelled', async () => {
+    await till.sandbox.dials(noWebhooks);
+    const { body: made } = await pay(till, { confirm: false });
+    await till.sandbox.dials({
+      ...noWebhooks,
+      rules: [
+        { operation: 'POST /v1/payment_intents/{id}/confirm', action: 'error_500_executed', times: 1 },
+        { operation: 'GET /v1/payment_intents/{id}', action: 'error_500_not_executed' },
+      ],
+    });
+    assert.equal((await act(till, made.id, 'confirm')).status, 202);
+    isProblem(await act(till, made.id, 'confirm', { payment_method_id: 'pm_card_mastercard' }), 409, 'CONFLICT');
+    isProblem(await act(till, made.id, 'cancel'), 409, 'CONFLICT');
+    const polled = await till.api('GET', `/api/v1/payments/${made.id}`);
+    assert.equal(polled.status, 202);
+    assert.equal(polled.body.status, 'processing');
+    assert.equal(polled.body.outcome, 'unknown');
+    const listed = await till.api('GET', `/api/v1/payments?payment_id=${made.id}&status=processing`);
+    assert.equal(listed.body.data.length, 1);
+    await till.sandbox.dials(noWebhooks);
+    await resolves(till, made.id, 'succeeded');
+    assert.equal((await oracle(till, made.id)).executed, 1);
+  });
+
+  test('a decline that nobody heard is a decline', async () => {
+    await till.sandbox.dials({ ...noWebhooks, rules: [{ operation: 'POST /v1/payment_intents/{id}/confirm', action: 'truncate', bytes: 40, times: 1 }] });
+    const key = newKey();
+    const answer = await pay(till, { payment_method_id: 'pm_card_chargeDeclinedInsufficientFunds' }, { key });
+    assert.equal(answer.status, 202, answer.text);
+    await resolves(till, answer.body.id, 'failed');
+    const payment = await get(till, answer.body.id);
+    assert.equal(payment.failure.code, 'insufficient_funds');
+    assert.equal((await oracle(till, payment.id)).tried, 1);
+  });
+
+  test('a refund that is refused after all gives its amount back', async () => {
+    await till.sandbox.dials(noWebhooks);
+    const payment = await paid(till);
+    await till.sandbox.dashboard('refund', { payment_intent: payment.provider_payment_id, amount: 1000 });
+    await till.sandbox.dials({ ...noWebhooks, rules: [{ operation: 'POST /v1/refunds', action: 'error_500_not_executed', times: 1 }] });
+    const answer = await act(till, payment.id, 'refund', { amount: usd('10.00') });
+    assert.equal(answer.status, 202, answer.text);
+    await until(async () => {
+      await hurry(till);
+      await sleep(50);
+      return (await till.db.value(`SELECT status FROM refunds WHERE id = '${answer.body.id}'`)) === 'failed';
+    }, 'the refund fails');
+    await until(async () => (await get(till, payment.id)).status === 'refunded', 'the other one').catch(async () => {
+      await hurry(till);
+    });
+    assert.equal((await till.db.value(`SELECT amount_refunding FROM payments WHERE id = '${payment.id}'`)), '0');
+    assert.equal((await oracle(till, payment.id)).refunded, 1000);
+  });
+
+  test('ten payments with faults at random: each ends once', async () => {
+    const rule = (action, more = {}) => ({ operation: 'POST /v1/payment_intents*', action, probability: 20, times: 6, ...more });
+    await till.sandbox.dials({
+      ...noWebhooks, seed: 7,
+      rules: [rule('reset'), rule('error_500_executed'), rule('sticky_500'), rule('reset_not_executed'), rule('timeout_after_execute', { ms: 1200 })],
+    });
+    const answers = await Promise.all(Array.from({ length: 10 }, () => pay(till)));
+    await till.sandbox.dials(noWebhooks);
+    for (const answer of answers) {
+      assert.ok([201, 202].includes(answer.status), answer.text);
+      await resolves(till, answer.body.id, 'succeeded');
+      assert.equal((await oracle(till, answer.body.id)).executed, 1);
+    }
+  });
+
+  test('the command works the queue when nobody else does', async () => {
+    await till.sandbox.dials({ ...noWebhooks, rules: [{ operation: 'POST /v1/payment_intents/{id}/confirm', action: 'error_500_executed', times: 1 }] });
+    const { body } = await pay(till);
+    assert.equal(await statusOf(till, body.id), 'unknown');
+    await till.stopMaster();
+    await hurry(till);
+    const run = await till.command('job', 'run');
+    assert.equal(run.code, 0, run.stderr);
+    assert.equal(await statusOf(till, body.id), 'succeeded');
+    await till.restart();
+    assert.equal((await get(till, body.id)).status, 'succeeded');
+  });
+});
+
+describe('a provider that cannot be reached', () => {
+  let till, bridge;
+  before(async () => {
+    bridge = await startBridge();
+    till = await startTill({ env: { ...QUICK, STRIPE_API_URL: bridge.url, BREAKER_THRESHOLD: '5', BREAKER_SECONDS: '2' } });
+    bridge.target = till.sandboxUrl;
+    await bridge.open();
+    await till.sandbox.dials(noWebhooks);
+  });
+  after(async () => {
+    await bridge.close();
+    if (till) await bridge.open();
+    await closed(till).finally(() => bridge.close());
+  });
+  const count = () => till.db.value('SELECT count(*) FROM payments');
+  const closeBreaker = () => until(async () => {
+    const answer = await pay(till);
+    return answer.status === 201;
+  }, 'the breaker closes', 8000);
+
+  test('nothing was charged, and the same key charges once it is back', async () => {
+    const held = await paid(till, { capture: false });
+    await bridge.close();
+    const key = newKey();
+    const answer = await pay(till, {}, { key });
+    isProblem(answer, 503, 'PROVIDER_UNAVAILABLE');
+    assert.equal(answer.body.outcome, 'not_attempted');
+    assert.ok(Number(answer.headers.get('retry-after')) > 0);
+    assert.equal((await get(till, answer.body.payment_id)).status, 'pending');
+    const captureKey = newKey();
+    const capture = await act(till, held.id, 'capture', {}, { key: captureKey });
+    isProblem(capture, 503, 'PROVIDER_UNAVAILABLE');
+    assert.equal(capture.body.outcome, 'not_attempted');
+    assert.equal(await statusOf(till, held.id), 'authorized');
+    await bridge.open();
+    const again = await pay(till, {}, { key });
+    assert.equal(again.status, 201, again.text);
+    assert.equal(again.body.id, answer.body.payment_id);
+    assert.equal((await oracle(till, again.body.id)).executed, 1);
+    assert.equal((await pay(till, {}, { key })).text, again.text);
+    assert.equal((await act(till, held.id, 'capture', {}, { key: captureKey })).body.status, 'succeeded');
+    assert.equal((await oracle(till, held.id)).captured, 1000);
+  });
+
+  test('a refund that could not be sent is sent when it is back', async () => {
+    const payment = await paid(till);
+    await bridge.close();
+    const answer = await act(till, payment.id, 'refund');
+    assert.equal(answer.status, 202, answer.text);
+    assert.equal(answer.body.status, 'processing');
+    isProblem(await act(till, payment.id, 'refund', { amount: usd('0.01') }), 400, 'ALREADY_REFUNDED');
+    await bridge.open();
+    await refundsDone(till, payment.id);
+    assert.equal((await oracle(till, payment.id)).refunded, 1000);
+  });
+
+  test('after five failures nothing is begun any more, and one try finds that it is back', async () => {
+    await closeBreaker();
+    await bridge.close();
+    const answers = [];
+    for (let i = 0; i < 5; i++) answers.push(await pay(till));
+    for (const answer of answers) isProblem(answer, 503, 'PROVIDER_UNAVAILABLE');
+    await until(async () => (await till.db.value("SELECT opened_until > now() FROM breakers WHERE provider = 'stripe'")) === 't', 'the breaker opens');
+    await sleep(1100); // the other process sees it within a second
+    const before = await count();
+    const refused = await Promise.all(Array.from({ length: 4 }, () => pay(till)));
+    for (const answer of refused) {
+      isProblem(answer, 503, 'PROVIDER_UNAVAILABLE');
+      assert.equal(answer.body.outcome, 'not_attempted');
+      assert.ok(Number(answer.headers.get('retry-after')) > 0);
+    }
+    assert.equal(await count(), before, 'nothing was written');
+    await bridge.open();
+    await closeBreaker();
+    assert.equal(await till.db.value("SELECT opened_until IS NULL FROM breakers WHERE provider = 'stripe'"), 't');
+  });
+
+  test('what the API only reads goes on', async () => {
+    const payment = await paid(till);
+    await bridge.close();
+    assert.equal((await till.api('GET', '/api/v1/payments')).status, 200);
+    assert.equal((await get(till, payment.id)).status, 'succeeded');
+    const waiting = await till.db.value("SELECT id FROM payments WHERE status = 'created' LIMIT 1");
+    if (waiting) assert.equal((await till.api('GET', `/api/v1/payments/${waiting}`)).status, 200);
+    assert.equal((await till.api('GET', '/readyz')).status, 200);
+    await bridge.open();
+  });
+});
+
+describe('deadlines', () => {
+  let till;
+  before(async () => { till = await startTill({ env: QUICK }); await till.sandbox.dials(noWebhooks); });
+  after(() => closed(till));
+
+  test('a payer who never comes back from his bank is given up after an hour, a payment nobody confirms after a day', async () => {
+    const atTheBank = (await pay(till, { payment_method_id: 'pm_card_authenticationRequired' })).body;
+    const waiting = (await pay(till, { confirm: false })).body;
+    const held = await paid(till, { capture: false });
+    await advance(till, 3500);
+    await hurry(till);
+    await sleep(500);
+    assert.equal(await statusOf(till, atTheBank.id), 'requires_action');
+    await advance(till, 200);
+    await resolves(till, atTheBank.id, 'cancelled');
+    assert.equal(await statusOf(till, waiting.id), 'created');
+    const theirs = await till.sandbox.stripe('GET', `payment_intents/${atTheBank.provider_payment_id}`);
+    assert.equal(theirs.body.status, 'canceled');
+    await advance(till, 86400);
+    await resolves(till, waiting.id, 'cancelled');
+    assert.equal((await get(till, waiting.id)).cancellation_reason, 'abandoned');
+    assert.equal(await statusOf(till, held.id), 'authorized');
+  });
+
+  test('what was paid at the bank is found out without being told', async () => {
+    const payment = (await pay(till, { payment_method_id: 'pm_card_authenticationRequired' })).body;
+    await till.sandbox.bank(payment.provider_payment_id, 'complete');
+    assert.equal(await statusOf(till, payment.id), 'requires_action');
+    await resolves(till, payment.id, 'succeeded');
+    assert.equal((await oracle(till, payment.id)).captured, 1000);
+  });
+
+  test('a hold that the provider let go is let go here', async () => {
+    const held = await paid(till, { capture: false });
+    await till.sandbox.dashboard('cancel', { payment_intent: held.provider_payment_id });
+    isProblem(await act(till, held.id, 'capture'), 400, 'INVALID_STATUS');
+    await comesTo(till, held.id, 'cancelled');
+    const captured = await paid(till, { capture: false });
+    await till.sandbox.dashboard('capture', { payment_intent: captured.provider_payment_id, amount: 300 });
+    const answer = await act(till, captured.id, 'capture');
+    assert.ok([200, 400].includes(answer.status), answer.text);
+    const now = await get(till, captured.id);
+    assert.equal(now.status, 'succeeded');
+    assert.deepEqual(now.amount_captured, usd('3.00'));
+  });
+});
