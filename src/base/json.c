@@ -97,6 +97,8 @@ static struct error *parse(struct ctx *ctx, struct bytes text, bool reals, json_
 {
     json_error_t found;
 
+    if (!text.length)
+        return fault(ctx, 1, 1, "the text ends too early");
     TRY(check_ahead(ctx, text, reals));
     json_t *value = json_loadb((const char *)text.data, text.length, JSON_REJECT_DUPLICATES, &found);
     if (!value)
