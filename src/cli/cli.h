@@ -87,6 +87,8 @@ enum cli_status cli_api_key_revoke(struct cli *cli, int argc, char **argv);
 enum cli_status cli_audit_verify(struct cli *cli, int argc, char **argv);
 enum cli_status cli_config(struct cli *cli, int argc, char **argv);
 enum cli_status cli_doctor(struct cli *cli, int argc, char **argv);
+enum cli_status cli_event_list(struct cli *cli, int argc, char **argv);
+enum cli_status cli_event_replay(struct cli *cli, int argc, char **argv);
 enum cli_status cli_job_list(struct cli *cli, int argc, char **argv);
 enum cli_status cli_job_retry(struct cli *cli, int argc, char **argv);
 enum cli_status cli_job_run(struct cli *cli, int argc, char **argv);
@@ -94,5 +96,7 @@ enum cli_status cli_key_create(struct cli *cli, int argc, char **argv);
 enum cli_status cli_key_list(struct cli *cli, int argc, char **argv);
 enum cli_status cli_ledger_check(struct cli *cli, int argc, char **argv);
 enum cli_status cli_migrate(struct cli *cli, int argc, char **argv);
+enum cli_status cli_payment_show(struct cli *cli, int argc, char **argv);
+enum cli_status cli_payment_sync(struct cli *cli, int argc, char **argv);
 
 #endif

@@ -15,11 +15,13 @@
 #include "db/migrate.h"
 #include "events/audit.h"
 #include "jobs/queue.h"
+#include "payments/webhook.h"
 #include "provider/provider.h"
 
 #define OLDEST_SERVER 130000
 #define SKEW_SECONDS 5
-#define WEBHOOK_TOLERANCE 300 // past this, every webhook is refused
+#define WEBHOOK_TOLERANCE 300       // past this, every webhook is refused
+#define WEBHOOK_SILENCE (3 * 86400) // Stripe gives up after three days
 
 enum level { FINE, WARN, FAIL };
 static const char *const level_names[] = { [FINE] = "ok", [WARN] = "warn", [FAIL] = "FAIL", NULL };
@@ -250,6 +252,29 @@ static void check_stripe(struct doctor *doctor)
             config->stripe_api_version);
 }
 
+/* None at all is only strange where events should have come. */
+static void check_last_webhook(struct doctor *doctor)
+{
+    struct ctx *ctx = &doctor->cli->ctx;
+    const struct webhook_filter filter = { .limit = 1 };
+    struct field_list list;
+    struct error *error = webhook_list(ctx, &filter, &list);
+
+    if (error)
+        say_error(doctor, "WEBHOOKS", "till doctor again", error);
+    if (error || !ctx->config->stripe_webhook_secret)
+        return;
+    if (!list.count) {
+        say(doctor, WARN, "WEBHOOKS", "add the endpoint TILL_URL/api/v1/webhooks/stripe in Stripe's dashboard",
+            "no webhook has come yet");
+        return;
+    }
+    const struct webhook_event *last = list.items;
+    int64_t age = instant_to_unix(clock_now()) - instant_to_unix(last->received_at);
+    say(doctor, age > WEBHOOK_SILENCE ? WARN : FINE, "WEBHOOKS",
+        "look at the endpoint's failures in Stripe's dashboard", "the last webhook came %" PRId64 " s ago", age);
+}
+
 static void check_publishable_key(struct doctor *doctor)
 {
     const struct config *config = doctor->cli->ctx.config;
@@ -298,6 +323,7 @@ static const struct check {
     { check_statements, true, true },
     { check_jobs, true, true },
     { check_audit, true, true },
+    { check_last_webhook, true, true },
     { check_publishable_key, false, false },
     { check_stripe, false, false },
     { check_webhook_secret, false, false },

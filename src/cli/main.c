@@ -28,6 +28,10 @@ const struct command commands[] = {
     { "job list", "", cli_job_list, CLI_DATABASE, "List the jobs that wait, run or are out of tries." },
     { "job run", "[KIND]", cli_job_run, CLI_KEYS, "Work what is due; with KIND, that periodic job too." },
     { "job retry", "ID|all", cli_job_retry, CLI_DATABASE, "Give a job that is out of tries another go." },
+    { "payment show", "PAYMENT", cli_payment_show, CLI_KEYS, "Print what Till knows of a payment, as JSON." },
+    { "payment sync", "PAYMENT", cli_payment_sync, CLI_KEYS, "Ask the provider about a payment, and print it." },
+    { "event list", "", cli_event_list, CLI_KEYS, "List the events that providers sent." },
+    { "event replay", "EVENT", cli_event_replay, CLI_KEYS, "Process a provider's event again." },
     { "audit verify", "", cli_audit_verify, CLI_DATABASE, "Check the audit log's chain of hashes." },
     { "ledger check", "", cli_ledger_check, CLI_DATABASE, "Check that every entry balances; print the balances." },
 };
