@@ -107,8 +107,11 @@ static json_t *as_list(json_t *sums)
     const char *currency;
     json_t *sum;
 
-    json_object_foreach(sums, currency, sum) json_array_append_new(list,
-        made(json_pack("{s:O, s:s, s:{s:O}}", "amount", sum, "currency", currency, "source_types", "card", sum)));
+    json_object_foreach(sums, currency, sum)
+    {
+        json_array_append_new(list,
+            made(json_pack("{s:O, s:s, s:{s:O}}", "amount", sum, "currency", currency, "source_types", "card", sum)));
+    }
     return list;
 }
 

@@ -176,9 +176,9 @@ void charge_authorize(struct call *call, struct record *charge, const struct tes
         outcome_new("authorized", "approved_by_network", card ? card->risk : NULL, "Payment complete."));
     if (card)
         set_text(details, "authorization_code", arena_printf(call->ctx->arena, "%.6s", id_stripe(call->ctx, "n") + 2));
-    if (checks && has(checks, "cvc_check"))
+    if (card && has(checks, "cvc_check"))
         set_text(checks, "cvc_check", card->cvc_fails ? "fail" : "pass");
-    if (checks && card->postal_code_fails)
+    if (card && checks && card->postal_code_fails)
         set_text(checks, "address_postal_code_check", "fail");
     if (capture_before)
         set_int(details, "capture_before", capture_before);

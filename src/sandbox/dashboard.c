@@ -100,7 +100,9 @@ struct failure *dashboard_do(struct call *call, const char *action, const json_t
             continue;
         if (!intent)
             return fail_missing(call, "payment_intent", id ? id : "", "payment_intent");
-        PASS(actions[i].run(call, intent, asked, &record));
+        struct failure *failure = actions[i].run(call, intent, asked, &record);
+        if (failure)
+            return failure;
         *out = render(call, record->object);
         return NULL;
     }

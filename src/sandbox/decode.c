@@ -123,8 +123,8 @@ static int pair(struct arena *arena, json_t *root, const char *text, size_t leng
         *why = "Invalid encoding: names and values must be percent-encoded UTF-8.";
         return 0;
     }
-    char *cut = arena_alloc(arena, strlen(name) + 2);
-    memcpy(cut, name, strlen(name));
+    char *cut = arena_printf(arena, "%s ", name); // place() needs the room
+    cut[strlen(name)] = '\0';
     if (!place(root, cut, value)) {
         *why = arena_printf(arena, "Invalid parameter name: %s", name);
         return 0;

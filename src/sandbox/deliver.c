@@ -328,10 +328,10 @@ static void *run(void *argument)
 
     while (!__atomic_load_n(&delivery->stop, __ATOMIC_ACQUIRE)) {
         pthread_mutex_lock(&sandbox->lock);
+        arena_reset(ctx.arena); // it may hold references to objects of the store
         sandbox_tick(sandbox, &ctx);
         pthread_mutex_unlock(&sandbox->lock);
         step(delivery, &ctx);
-        arena_reset(ctx.arena);
         curl_multi_poll(delivery->multi, NULL, 0, pause_ms(delivery), NULL);
     }
     arena_free(ctx.arena);

@@ -326,7 +326,10 @@ static bool is_map_of_rules(const json_t *value)
     const char *name;
     json_t *entry;
 
-    json_object_foreach((json_t *)(uintptr_t)value, name, entry) return json_object_get(entry, "action") != NULL;
+    json_object_foreach((json_t *)(uintptr_t)value, name, entry)
+    {
+        return json_object_get(entry, "action") != NULL; // the first tells
+    }
     return false;
 }
 

@@ -34,7 +34,7 @@ static __attribute__((format(printf, 1, 0))) char *text_of(const char *format, v
     return text;
 }
 
-struct failure *fail(struct call *call, const char *code, const char *param, const char *format, ...)
+struct failure *failure_request(struct call *call, const char *code, const char *param, const char *format, ...)
 {
     va_list arguments;
 
@@ -44,7 +44,8 @@ struct failure *fail(struct call *call, const char *code, const char *param, con
     return failure_new(call, 400, "invalid_request_error", code, param, message);
 }
 
-struct failure *fail_early(struct call *call, int status, const char *code, const char *param, const char *format, ...)
+struct failure *failure_early(struct call *call, int status, const char *code, const char *param, const char *format,
+    ...)
 {
     va_list arguments;
 
@@ -56,20 +57,15 @@ struct failure *fail_early(struct call *call, int status, const char *code, cons
     return failure;
 }
 
-struct failure *fail_missing(struct call *call, const char *noun, const char *id, const char *param)
+struct failure *failure_missing(int status, struct call *call, const char *noun, const char *id, const char *param)
 {
-    struct failure *failure = fail_missing_param(call, noun, id, param);
+    struct failure *failure = fail(call, "resource_missing", param, "No such %s: '%s'", noun, id);
 
-    failure->status = 404;
+    failure->status = status;
     return failure;
 }
 
-struct failure *fail_missing_param(struct call *call, const char *noun, const char *id, const char *param)
-{
-    return fail(call, "resource_missing", param, "No such %s: '%s'", noun, id);
-}
-
-struct failure *fail_card(struct call *call, const char *code, const char *decline_code, const char *message)
+struct failure *failure_card(struct call *call, const char *code, const char *decline_code, const char *message)
 {
     struct failure *failure = failure_new(call, 402, "card_error", code, NULL, memory_text(message));
 

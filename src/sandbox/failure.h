@@ -28,22 +28,33 @@ struct failure {
             return pass_failure;                                                                                       \
     } while (0)
 
+/* What the functions below return, for compilers and analyzers that do not believe the attribute. */
+static inline struct failure *failure_sure(struct failure *failure)
+{
+    if (!failure)
+        __builtin_unreachable();
+    return failure;
+}
+
 /* An invalid_request_error with status 400. `code` and `param` may be NULL. */
-struct failure *fail(struct call *call, const char *code, const char *param, const char *format, ...)
+#define fail(...) failure_sure(failure_request(__VA_ARGS__))
+struct failure *failure_request(struct call *call, const char *code, const char *param, const char *format, ...)
     __attribute__((format(printf, 4, 5), returns_nonnull));
 
 /* The same for what is refused before execution. */
-struct failure *fail_early(struct call *call, int status, const char *code, const char *param, const char *format, ...)
-    __attribute__((format(printf, 5, 6), returns_nonnull));
+#define fail_early(...) failure_sure(failure_early(__VA_ARGS__))
+struct failure *failure_early(struct call *call, int status, const char *code, const char *param, const char *format,
+    ...) __attribute__((format(printf, 5, 6), returns_nonnull));
 
 /* "No such customer: 'cus_x'": 404 for the object of the address, 400 for one that a parameter names. */
-struct failure *fail_missing(struct call *call, const char *noun, const char *id, const char *param)
-    __attribute__((returns_nonnull));
-struct failure *fail_missing_param(struct call *call, const char *noun, const char *id, const char *param)
+#define fail_missing(...) failure_sure(failure_missing(404, __VA_ARGS__))
+#define fail_missing_param(...) failure_sure(failure_missing(400, __VA_ARGS__))
+struct failure *failure_missing(int status, struct call *call, const char *noun, const char *id, const char *param)
     __attribute__((returns_nonnull));
 
 /* A card_error with status 402. */
-struct failure *fail_card(struct call *call, const char *code, const char *decline_code, const char *message)
+#define fail_card(...) failure_sure(failure_card(__VA_ARGS__))
+struct failure *failure_card(struct call *call, const char *code, const char *decline_code, const char *message)
     __attribute__((returns_nonnull));
 
 /* The body: {"error": {…}}, a new reference. */

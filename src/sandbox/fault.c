@@ -4,7 +4,6 @@
 #include "sandbox/memory.h"
 #include "web/reply.h"
 
-#include <string.h>
 #include <time.h>
 
 const char *fault_error_body(struct call *call)
@@ -81,12 +80,8 @@ static void html(struct call *call)
 
 static void big_body(struct call *call, const struct fault *fault)
 {
-    size_t size = (size_t)fault->bytes + 1;
-    char *body = arena_alloc(call->ctx->arena, size + 32);
+    const char *body = arena_printf(call->ctx->arena, "{\"padding\":\"%*s\"}", (int)fault->bytes, "");
 
-    memset(body, ' ', size);
-    memcpy(body, "{\"padding\":\"", 12);
-    memcpy(body + size - 1, "\"}", 3);
     (void)reply_text(call->request, 200, "application/json", body);
 }
 

@@ -170,7 +170,10 @@ void intent_apply_types(struct call *call, json_t *intent, const char *currency)
                 is_text(automatic, "allow_redirects", "never") ? "never" : "always", "enabled", 1));
     if (allowed)
         set_new(intent, "allowed_payment_method_types", json_deep_copy(allowed));
-    json_array_foreach(types, i, type) add_options(options, json_string_value(type));
+    json_array_foreach(types, i, type)
+    {
+        add_options(options, json_string_value(type));
+    }
     set_new(intent, "payment_method_types", types);
     set_new(intent, "payment_method_options", options);
 }
@@ -195,7 +198,10 @@ static void apply_options(struct call *call, json_t *intent)
     {
         json_t *own = json_object_get(options, type);
 
-        json_object_foreach(own ? sent : NULL, name, value) set_new(own, name, typed(value));
+        json_object_foreach(own ? sent : NULL, name, value)
+        {
+            set_new(own, name, typed(value));
+        }
     }
 }
 

@@ -36,8 +36,6 @@ enum { DEFAULT_THREADS = 16, MAX_THREADS = 256, STOP_SECONDS = 10, MAX_BODY = 10
 
 static const char newest_version[] = "2026-08-26.dahlia";
 
-extern char **environ;
-
 /* Settings */
 
 static const char *setting(const char *name)
@@ -143,7 +141,9 @@ static void worker_stop(void *memory)
     struct worker *worker = memory;
 
     http_close(worker->ctx.http);
+    pthread_mutex_lock(&worker->sandbox->lock);
     arena_free(worker->ctx.arena);
+    pthread_mutex_unlock(&worker->sandbox->lock);
     free(worker);
 }
 
@@ -151,7 +151,9 @@ static struct request *worker_request(void *memory)
 {
     struct worker *worker = memory;
 
+    pthread_mutex_lock(&worker->sandbox->lock); // the arena may hold references to objects of the store
     arena_reset(worker->ctx.arena);
+    pthread_mutex_unlock(&worker->sandbox->lock);
     worker->ctx.now = clock_now();
     worker->request = (struct request){ .ctx = &worker->ctx };
     return &worker->request;

@@ -1,6 +1,7 @@
 #include "sandbox/message.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -70,8 +71,7 @@ size_t head_add(char *head, size_t length, const char *line)
 {
     size_t added = strlen(line);
 
-    memcpy(head + length - 2, line, added);
-    memcpy(head + length - 2 + added, "\r\n", 2);
+    snprintf(head + length - 2, added + 3, "%s\r\n", line);
     return length + added;
 }
 

@@ -25,7 +25,7 @@ bool head_field(const char *head, size_t length, const char *name, char *out, si
 /* Takes every line of this field out; the new length. */
 size_t head_remove(char *head, size_t length, const char *name);
 
-/* Adds a line before the empty one; `head` has room. The new length. */
+/* Adds a line before the empty one; `head` has room for it and a NUL. The new length. */
 size_t head_add(char *head, size_t length, const char *line);
 
 /* What follows a request's head, or an answer's (status; `to_head`: it answers a HEAD). */

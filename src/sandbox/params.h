@@ -22,13 +22,13 @@ enum param_kind {
 
 struct param {
     const char *name;
-    enum param_kind kind;
     const struct param *fields;
     const char *const *names; // the only values, ending with NULL
+    const char *until;        // the API version that dropped it
     json_int_t min, max;      // of a number; max of a text's length
+    enum param_kind kind;
     bool required;
-    bool clears;       // may be sent empty, which clears it
-    const char *until; // the API version that dropped it
+    bool clears; // may be sent empty, which clears it
 };
 
 /* clang-format off */

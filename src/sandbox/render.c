@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { MAX_LEVELS = 4, DEFAULT_LIMIT = 10 };
+enum { MAX_LEVELS = 4, DEFAULT_LIMIT = 10, MAX_LIMIT = 100 };
 
 /* Members that hold the id of another object. */
 static const struct {
@@ -216,7 +216,10 @@ static struct failure *expand_each(struct call *call, json_t *list, const char *
     size_t i;
     json_t *entry;
 
-    json_array_foreach(json_object_get(list, "data"), i, entry) PASS(expand(call, entry, "data", rest, whole));
+    json_array_foreach(json_object_get(list, "data"), i, entry)
+    {
+        PASS(expand(call, entry, "data", rest, whole));
+    }
     return NULL;
 }
 
@@ -372,7 +375,7 @@ struct failure *answer_list(struct call *call, enum kind kind, struct records re
 {
     json_int_t asked = json_get_int(call->params, "limit");
     size_t limit = asked ? (size_t)asked : DEFAULT_LIMIT;
-    const struct record **page = arena_array(call->ctx->arena, limit + 1, sizeof *page);
+    const struct record *page[MAX_LIMIT + 1];
     const struct record *after = NULL, *before = NULL;
     size_t count;
 

@@ -430,7 +430,9 @@ static void *listen_for_clients(void *argument)
     while (!polled[0].revents) {
         if (poll(polled, 2, -1) < 0 || !polled[1].revents)
             continue;
-        int client = accept4(wire->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+        struct sockaddr_storage peer;
+        socklen_t length = sizeof peer;
+        int client = accept4(wire->listen_fd, (struct sockaddr *)&peer, &length, SOCK_CLOEXEC);
         if (client >= 0 && has_room(wire))
             begin(wire, client, &attributes);
         else if (client >= 0)
