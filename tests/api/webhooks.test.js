@@ -1,0 +1,327 @@
+'use strict';
+
+// What the provider tells us: whoever signed it, however often, in whichever order.
+
+const { after, before, describe, test } = require('node:test');
+const assert = require('node:assert/strict');
+const crypto = require('node:crypto');
+const fs = require('node:fs');
+const path = require('node:path');
+const { WEBHOOK_SECRET, sleep, startTill, top, until } = require('../lib/till.js');
+const { act, closed, comesTo, get, isProblem, oracle, paid, pay, pointers, resolves, statusOf, usd } = require('./books.js');
+
+const ADDRESSES = ['/api/v1/webhooks/stripe', '/api/v1/payments/webhooks/stripe', '/webhooks/stripe', '/api/webhooks/stripe'];
+const vectors = JSON.parse(fs.readFileSync(
+  path.join(process.env.TILL_CONTRACTS || path.join(top, '../shared/contracts'), 'webhooks/stripe-signatures.json'), 'utf8'));
+
+const now = () => Math.floor(Date.now() / 1000);
+const hmac = (secret, time, body) => crypto.createHmac('sha256', secret).update(`${time}.`).update(body).digest('hex');
+const signature = (body, { secret = WEBHOOK_SECRET, time = now() } = {}) => `t=${time},v1=${hmac(secret, time, body)}`;
+
+/** An event as the provider writes it. */
+function event(type, object = {}, more = {}) {
+  return {
+    id: `evt_${crypto.randomBytes(12).toString('hex')}`, object: 'event', api_version: '2026-08-26.dahlia', created: now(), livemode: false,
+    pending_webhooks: 1, request: { id: null, idempotency_key: null }, type, data: { object }, ...more,
+  };
+}
+const aboutIntent = (type, id) => event(type, { id, object: 'payment_intent', status: 'succeeded' });
+
+/** Delivers bytes with a signature; null for none. */
+async function deliver(till, body, { address = ADDRESSES[0], header, ...how } = {}) {
+  const bytes = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+  const signed = header === undefined ? signature(bytes, how) : header;
+  const headers = { 'content-type': 'application/json; charset=utf-8', ...(signed === null ? {} : { 'stripe-signature': signed }) };
+  return till.api('POST', address, { raw: bytes, headers, apiKey: null });
+}
+
+const stored = (till, id) => till.api('GET', `/api/v1/webhooks/events/${id}`);
+const processed = (till, id, status) => until(async () => (await stored(till, id)).body.status === status, `${id} ${status}`);
+
+describe('signatures', () => {
+  let till;
+  before(async () => {
+    till = await startTill({ sandbox: false, env: { STRIPE_WEBHOOK_SECRET: `whsec_the_next_one,${vectors.secret}` } });
+  });
+  after(() => till?.stop());
+
+  test('every vector over HTTP', async () => {
+    const offset = vectors.now - now();
+    await till.db.value(`UPDATE clock SET offset_seconds = ${offset}`);
+    await sleep(2500);
+    for (const vector of vectors.vectors) {
+      if (vector.valid === null || /^30[01] seconds/.test(vector.name)) continue; // either will do, or only in that very second
+      const answer = await deliver(till, vector.payload, { header: vector.header });
+      if (vector.valid) {
+        assert.equal(answer.status, 200, `${vector.name}: ${answer.text}`);
+        assert.deepEqual(answer.body, { status: 'success', received: true });
+      } else {
+        isProblem(answer, 400, 'INVALID_SIGNATURE');
+        assert.match(answer.body.detail, /^Invalid signature/, vector.name);
+      }
+    }
+    assert.equal(await till.db.value('SELECT count(*) > 0 AND count(*) = count(DISTINCT provider_event_id) FROM webhook_events'), 't');
+    await till.db.value('UPDATE clock SET offset_seconds = 0');
+    await sleep(2500);
+  });
+
+  test('while a secret is rolled both are good, no other is', async () => {
+    for (const secret of ['whsec_the_next_one', vectors.secret]) {
+      assert.equal((await deliver(till, event('ping.a'), { secret })).status, 200);
+    }
+    isProblem(await deliver(till, event('ping.a'), { secret: WEBHOOK_SECRET }), 400, 'INVALID_SIGNATURE');
+    isProblem(await deliver(till, event('ping.a'), { secret: '' }), 400, 'INVALID_SIGNATURE');
+  });
+
+  test('what is too old is refused', async () => {
+    const secret = vectors.secret;
+    assert.equal((await deliver(till, event('ping.a'), { secret, time: now() - 280 })).status, 200);
+    isProblem(await deliver(till, event('ping.a'), { secret, time: now() - 302 }), 400, 'INVALID_SIGNATURE');
+    isProblem(await deliver(till, event('ping.a'), { secret, time: now() + 400 }), 400, 'INVALID_SIGNATURE');
+  });
+
+  test('a bad one is something for the operator', async () => {
+    const before = till.logLines().length;
+    await deliver(till, event('ping.a'), { secret: 'whsec_of_somebody' });
+    const line = await until(() => till.logLines().slice(before).find((one) => one.event === 'webhook.invalid_signature'), 'the line');
+    assert.equal(line.level, 'warn');
+    assert.doesNotMatch(till.logs(), /whsec_|v1=[0-9a-f]{64}/);
+  });
+});
+
+describe('coming in', { concurrency: 4 }, () => {
+  let till;
+  before(async () => { till = await startTill(); });
+  after(() => closed(till));
+
+  for (const address of ADDRESSES) {
+    test(`${address} takes them`, async () => {
+      const sent = event('customer.created', { id: 'cus_1', object: 'customer' });
+      const answer = await deliver(till, sent, { address });
+      assert.equal(answer.status, 200, answer.text);
+      assert.deepEqual(answer.body, { status: 'success', received: true });
+      assert.equal((await stored(till, sent.id)).body.type, 'customer.created');
+      const bad = await deliver(till, sent, { address, header: 't=1,v1=00' });
+      isProblem(bad, 400, 'INVALID_SIGNATURE');
+      assert.equal(bad.body.detail.startsWith('Webhook Error: '), address === '/api/webhooks/stripe', bad.body.detail);
+    });
+  }
+
+  for (const [what, body] of [
+    ['no JSON', 'payment_intent.succeeded'], ['a list', '[]'], ['no id', { ...event('a.b'), id: undefined }],
+    ['no type', { ...event('a.b'), type: undefined }], ['an id that is none', { ...event('a.b'), id: '../../etc' }],
+    ['no object', { ...event('a.b'), data: {} }], ['the other mode', event('a.b', { id: 'x', object: 'charge' }, { livemode: true })],
+  ]) {
+    test(`${what}, well signed, is refused`, async () => {
+      const answer = await deliver(till, body);
+      isProblem(answer, 400, 'INVALID_PAYLOAD');
+      assert.match(answer.body.detail, /^Invalid payload/);
+    });
+  }
+
+  test('256 KB are taken, more are not', async () => {
+    const sized = (bytes) => {
+      const base = event('a.b', { id: 'x', object: 'charge', pad: '' });
+      base.data.object.pad = 'p'.repeat(bytes - JSON.stringify(base).length);
+      return JSON.stringify(base);
+    };
+    assert.equal((await deliver(till, sized(256 * 1024))).status, 200);
+    isProblem(await deliver(till, sized(256 * 1024 + 1)), 413, 'TOO_LARGE');
+  });
+
+  test('what nobody knows is kept and left alone', async () => {
+    const unknown = event('balance.available', { object: 'balance' });
+    const missing = aboutIntent('payment_intent.succeeded', 'pi_nobody_knows');
+    const made = (await till.sandbox.stripe('POST', 'payment_intents', { amount: 1000, currency: 'usd' })).body;
+    const foreign = aboutIntent('payment_intent.succeeded', made.id);
+    for (const one of [unknown, missing, foreign]) assert.equal((await deliver(till, one)).status, 200);
+    await processed(till, unknown.id, 'ignored');
+    await processed(till, missing.id, 'ignored');
+    await processed(till, foreign.id, 'ignored');
+    assert.equal((await stored(till, missing.id)).body.error, 'unknown_object');
+    assert.equal((await stored(till, foreign.id)).body.error, 'not_ours');
+  });
+
+  test('an event that lies changes nothing: the provider is asked', async () => {
+    const payment = (await pay(till, { payment_method_id: undefined })).body;
+    const lie = event('payment_intent.succeeded', {
+      id: payment.provider_payment_id, object: 'payment_intent', status: 'succeeded', amount: 1000, amount_received: 1000, currency: 'usd',
+    });
+    await deliver(till, lie);
+    await processed(till, lie.id, 'processed');
+    assert.equal(await statusOf(till, payment.id), 'created');
+    assert.deepEqual((await get(till, payment.id)).amount_captured, usd('0.00'));
+  });
+
+  test('twenty times the same has one effect', async () => {
+    const payment = await paid(till);
+    const one = aboutIntent('payment_intent.succeeded', payment.provider_payment_id);
+    const body = JSON.stringify(one);
+    const header = signature(body);
+    const answers = await Promise.all(Array.from({ length: 20 }, () => deliver(till, body, { header })));
+    for (const answer of answers) assert.equal(answer.status, 200);
+    await processed(till, one.id, 'processed');
+    assert.equal(await till.db.value(`SELECT count(*) FROM webhook_events WHERE provider_event_id = '${one.id}'`), '1');
+    assert.equal(await till.db.value(`SELECT count(*) FROM events WHERE object_id = '${payment.id}' AND type = 'payment.succeeded'`), '1');
+    assert.equal(await till.db.value(`SELECT count(*) FROM ledger_entries WHERE source = '${payment.id}' AND kind = 'capture'`), '1');
+  });
+
+  test('its bytes rest sealed', async () => {
+    const one = event('customer.created', { id: 'cus_2', object: 'customer', email: 'canary-in-a-webhook@example.org' });
+    await deliver(till, one);
+    const seen = await till.db.value(`SELECT position('canary'::bytea IN payload) FROM webhook_events WHERE provider_event_id = '${one.id}'`);
+    assert.equal(seen, '0');
+    assert.doesNotMatch((await stored(till, one.id)).text, /canary/);
+  });
+});
+
+describe('looking at them, and again', () => {
+  let till, sent;
+  before(async () => {
+    till = await startTill();
+    await till.sandbox.dials({ webhooks: { off: true } });
+    sent = [];
+    for (let i = 0; i < 7; i++) {
+      const one = event(i % 2 ? 'test.odd' : 'test.even', { id: `obj_${i}`, object: 'thing', payment_intent: `pi_listed_${i % 3}` });
+      await deliver(till, one);
+      await sleep(3); // ids of one millisecond have no order of their own
+      sent.push(one.id);
+    }
+    for (const id of sent) await processed(till, id, 'ignored');
+  });
+  after(() => closed(till));
+  const list = async (query) => (await till.api('GET', `/api/v1/webhooks/events?${query}`)).body;
+
+  test('a list, newest first, narrowed and in pages', async () => {
+    assert.deepEqual((await list('limit=100')).data.map((one) => one.provider_event_id), [...sent].reverse());
+    assert.equal((await list('type=test.odd')).data.length, 3);
+    assert.equal((await list('status=ignored')).data.length, 7);
+    assert.equal((await list('status=failed')).data.length, 0);
+    assert.equal((await list('provider=stripe&payment_reference=pi_listed_0')).data.length, 3);
+    const seen = [];
+    for (let cursor = ''; cursor !== null;) {
+      const page = await list(`limit=3${cursor && `&cursor=${cursor}`}`);
+      seen.push(...page.data.map((one) => one.provider_event_id));
+      assert.equal(page.has_more, page.next_cursor !== null);
+      cursor = page.next_cursor;
+    }
+    assert.deepEqual(seen, [...sent].reverse());
+    const bad = await till.api('GET', '/api/v1/webhooks/events?status=lost&limit=0&who=me');
+    isProblem(bad, 400, 'VALIDATION_ERROR');
+    assert.deepEqual(pointers(bad), ['query:limit', 'query:status', 'query:who']);
+  });
+
+  test('one by our id and by the provider\'s', async () => {
+    const theirs = (await stored(till, sent[0])).body;
+    assert.match(theirs.id, /^whe_/);
+    assert.equal((await stored(till, theirs.id)).body.provider_event_id, sent[0]);
+    isProblem(await stored(till, 'evt_none'), 404, 'NOT_FOUND');
+  });
+
+  test('replayed, it is worked again', async () => {
+    const payment = await paid(till);
+    const one = aboutIntent('payment_intent.succeeded', payment.provider_payment_id);
+    await till.sandbox.dials({ webhooks: { off: true }, rules: [{ operation: 'GET /v1/payment_intents/{id}', action: 'error_500_not_executed' }] });
+    await deliver(till, one);
+    await sleep(300);
+    assert.equal((await stored(till, one.id)).body.status, 'stored');
+    await till.sandbox.dials({ webhooks: { off: true }, rules: [] });
+    const answer = await till.api('POST', '/api/v1/webhooks/replay', { body: { event_id: one.id } });
+    assert.equal(answer.status, 202, answer.text);
+    await processed(till, one.id, 'processed');
+    const first = (await stored(till, one.id)).body.processed_at;
+    await sleep(1100);
+    assert.equal((await till.api('POST', '/api/v1/webhooks/replay', { body: { event_id: (await stored(till, one.id)).body.id } })).status, 202);
+    await until(async () => {
+      const { status, processed_at: at } = (await stored(till, one.id)).body;
+      return status === 'processed' && at !== first;
+    }, 'the second time');
+    assert.equal(await till.db.value(`SELECT count(*) FROM events WHERE object_id = '${payment.id}' AND type = 'payment.succeeded'`), '1');
+    isProblem(await till.api('POST', '/api/v1/webhooks/replay', { body: { event_id: 'evt_none' } }), 404, 'NOT_FOUND');
+    isProblem(await till.api('POST', '/api/v1/webhooks/replay', { body: {} }), 400, 'VALIDATION_ERROR');
+    const reader = await till.makeKey('webhooks:read');
+    isProblem(await till.api('POST', '/api/v1/webhooks/replay', { body: { event_id: one.id }, apiKey: reader }), 403, 'FORBIDDEN');
+  });
+
+  test('it is answered before it is worked', async () => {
+    const payment = await paid(till);
+    await till.sandbox.dials({ webhooks: { off: true }, rules: [{ operation: 'GET /v1/payment_intents/{id}', action: 'delay', ms: 1500, times: 1 }] });
+    const one = aboutIntent('payment_intent.succeeded', payment.provider_payment_id);
+    const start = Date.now();
+    assert.equal((await deliver(till, one)).status, 200);
+    assert.ok(Date.now() - start < 1000);
+    assert.equal((await stored(till, one.id)).body.status, 'stored');
+    await processed(till, one.id, 'processed');
+  });
+});
+
+describe('as the provider really delivers them', () => {
+  let till;
+  before(async () => { till = await startTill(); });
+  after(() => closed(till));
+
+  /** One of each life a payment may have. */
+  const lives = () => Promise.all([
+    paid(till).then((p) => [p.id, 'succeeded']),
+    pay(till, { payment_method_id: 'pm_card_chargeDeclined' }).then((a) => [a.body.payment_id, 'failed']),
+    pay(till, { payment_method_id: 'pm_card_authenticationRequired' }).then(async ({ body }) => {
+      await till.sandbox.bank(body.provider_payment_id, 'complete');
+      return [body.id, 'succeeded'];
+    }),
+    pay(till, { payment_method_id: 'pm_card_authenticationRequired' }).then(async ({ body }) => {
+      await till.sandbox.bank(body.provider_payment_id, 'fail');
+      return [body.id, 'failed'];
+    }),
+    paid(till, { capture: false }).then(async (p) => {
+      await act(till, p.id, 'capture', { amount: usd('5.00') });
+      await act(till, p.id, 'refund', { amount: usd('1.00') });
+      return [p.id, 'succeeded'];
+    }),
+    paid(till, { capture: false }).then(async (p) => {
+      await act(till, p.id, 'cancel');
+      return [p.id, 'cancelled'];
+    }),
+  ]);
+
+  for (const [what, webhooks] of [
+    ['twice', { duplicate: 100 }], ['late and shuffled', { shuffle: true, delay_ms: 300 }], ['shuffled, twice, a third lost', { shuffle: true, duplicate: 50, drop: 30 }],
+  ]) {
+    test(`${what}: every payment comes to its end`, async () => {
+      await till.sandbox.dials({ seed: 3, webhooks: { off: false, drop: 0, duplicate: 0, shuffle: false, delay_ms: 0, ...webhooks } });
+      const all = await lives();
+      for (const [id, status] of all) await (webhooks.drop ? resolves : comesTo)(till, id, status);
+      await sleep(webhooks.delay_ms ? 1000 : 200);
+      for (const [id, status] of all) assert.equal(await statusOf(till, id), status);
+      await till.sandbox.clearDials();
+    });
+  }
+
+  test('an event that is faster than the answer is right, and tells whose the payment is', async () => {
+    await till.sandbox.dials({
+      rules: [
+        { operation: 'POST /v1/payment_intents', action: 'timeout_after_execute', ms: 4000, times: 1 },
+        { operation: 'GET /v1/payment_intents', action: 'error_500_not_executed' },
+        { operation: 'GET /v1/payment_intents/search', action: 'error_500_not_executed' },
+      ],
+    });
+    const answer = await pay(till, { payment_method_id: undefined });
+    assert.ok([201, 202].includes(answer.status), answer.text);
+    const { id } = answer.body;
+    // no list can be read, so only the event's word brings the provider's id
+    await until(async () => /^pi_/.test(await till.db.value(`SELECT coalesce(provider_payment_id, '') FROM payments WHERE id = '${id}'`)), 'the reference');
+    await till.sandbox.clearDials();
+    await resolves(till, id, 'created');
+    const confirmed = await act(till, id, 'confirm', { payment_method_id: 'pm_card_visa' });
+    assert.equal(confirmed.body.status, 'succeeded', confirmed.text);
+    assert.equal((await oracle(till, id)).charges, 1);
+  });
+
+  test('a charge that is slow to answer is known from its event', async () => {
+    await till.sandbox.dials([{ operation: 'POST /v1/payment_intents/{id}/confirm', action: 'timeout_after_execute', ms: 2000, times: 1 }]);
+    const answer = await pay(till);
+    assert.ok([201, 202].includes(answer.status), answer.text);
+    await comesTo(till, answer.body.id, 'succeeded');
+    assert.equal((await oracle(till, answer.body.id)).executed, 1);
+    await till.sandbox.clearDials();
+  });
+});
