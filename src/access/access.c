@@ -54,13 +54,17 @@ static struct error *by_api_key(struct request *r)
 static struct error *identify(struct request *r)
 {
     switch (r->route->access) {
-    case ACCESS_API_KEY: return by_api_key(r);
+    case ACCESS_API_KEY:
+        return by_api_key(r);
     case ACCESS_CHECKOUT:
-        r->ctx->principal = (struct principal){ .kind = PRINCIPAL_CUSTOMER, .id = request_path(r, "session"), .scopes = "" };
+        r->ctx->principal =
+            (struct principal){ .kind = PRINCIPAL_CUSTOMER, .id = request_path(r, "session"), .scopes = "" };
         return NULL;
-    case ACCESS_OPERATOR: return error_new(r->ctx, E_UNAUTHENTICATED, "Please sign in.");
+    case ACCESS_OPERATOR:
+        return error_new(r->ctx, E_UNAUTHENTICATED, "Please sign in.");
     case ACCESS_PUBLIC:
-    case ACCESS_WEBHOOK: r->ctx->principal = (struct principal){ .kind = PRINCIPAL_NONE, .id = NULL, .scopes = "" };
+    case ACCESS_WEBHOOK:
+        r->ctx->principal = (struct principal){ .kind = PRINCIPAL_NONE, .id = NULL, .scopes = "" };
     }
     return NULL;
 }
@@ -87,8 +91,9 @@ static struct error *limit_rate(struct request *r)
 
     if (r->route->unlimited || r->route->access == ACCESS_WEBHOOK)
         return NULL;
-    struct error *error = rate_limit_count(ctx, arena_printf(ctx->arena, "%s:%s", principal_kind_names[ctx->principal.kind], who),
-        ctx->config->rate_limit_requests, ctx->config->rate_limit_window, &limit);
+    struct error *error =
+        rate_limit_count(ctx, arena_printf(ctx->arena, "%s:%s", principal_kind_names[ctx->principal.kind], who),
+            ctx->config->rate_limit_requests, ctx->config->rate_limit_window, &limit);
     if (limit.limit)
         show_limit(r, &limit);
     return error;
@@ -113,8 +118,8 @@ static const char *make_key(struct ctx *ctx)
     crypto_random(b, sizeof b);
     b[6] = (uint8_t)((b[6] & 0x0f) | 0x40); // RFC 9562, version 4
     b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-    return arena_printf(ctx->arena, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3],
-        b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+    return arena_printf(ctx->arena, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
+        b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
 static struct error *read_key(struct request *r, json_t *body, const char **out)
@@ -125,9 +130,11 @@ static struct error *read_key(struct request *r, json_t *body, const char **out)
     struct error *error = NULL;
 
     if (member && !json_is_null(member) && (!in_body || !is_key(in_body)))
-        error_add_field(r->ctx, &error, "#/idempotency_key", "must be 1 to 255 printable ASCII characters without spaces or commas");
+        error_add_field(r->ctx, &error, "#/idempotency_key",
+            "must be 1 to 255 printable ASCII characters without spaces or commas");
     else if (header && !is_key(header))
-        error_add_field(r->ctx, &error, "header:Idempotency-Key", "must be 1 to 255 printable ASCII characters without spaces or commas");
+        error_add_field(r->ctx, &error, "header:Idempotency-Key",
+            "must be 1 to 255 printable ASCII characters without spaces or commas");
     else if (header && in_body && strcmp(header, in_body))
         error_add_field(r->ctx, &error, "#/idempotency_key", "must be the same as the header Idempotency-Key");
     *out = header ? header : in_body;

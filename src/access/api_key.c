@@ -11,9 +11,9 @@
 #define ID_LENGTH 12
 #define SECRET_LENGTH 43 // of 62 letters: 256 bits
 
-const char *const api_key_scopes[] = { "*", "payments:read", "payments:write", "refunds:write", "refunds:bulk", "customers:read",
-    "customers:write", "checkout:read", "checkout:write", "webhooks:read", "webhooks:write", "maintenance:run", "clock:write",
-    NULL };
+const char *const api_key_scopes[] = { "*", "payments:read", "payments:write", "refunds:write", "refunds:bulk",
+    "customers:read", "customers:write", "checkout:read", "checkout:write", "webhooks:read", "webhooks:write",
+    "maintenance:run", "clock:write", NULL };
 
 const struct field api_key_columns[] = {
     FIELD(struct api_key, id),
@@ -64,14 +64,16 @@ static bool scopes_are_known(struct ctx *ctx, const char *scopes)
 
 static struct error *insert(struct ctx *ctx, const struct api_key *key, struct bytes hash)
 {
-    SQL(insert, "INSERT INTO api_keys (id, name, mode, secret_hash, scopes, created_at) VALUES ($1, $2, $3, $4, $5, $6)");
+    SQL(insert,
+        "INSERT INTO api_keys (id, name, mode, secret_hash, scopes, created_at) VALUES ($1, $2, $3, $4, $5, $6)");
 
     TRY(db_exec(ctx, &insert,
         PARAMS(P(key->id), P(key->name), P(mode_names[key->mode]), P(hash), P(key->scopes), P(key->created_at)), NULL));
     return audit_add(ctx, "api_key.created", key->id, json_in(ctx->arena, json_pack("{ss}", "scopes", key->scopes)));
 }
 
-struct error *api_key_create(struct ctx *ctx, const char *name, const char *scopes, struct api_key *out, const char **secret)
+struct error *api_key_create(struct ctx *ctx, const char *name, const char *scopes, struct api_key *out,
+    const char **secret)
 {
     uint8_t hash[32];
 
@@ -95,7 +97,8 @@ struct error *api_key_create(struct ctx *ctx, const char *name, const char *scop
 
 struct error *api_key_list(struct ctx *ctx, struct field_list *out)
 {
-    SQL(list, "SELECT id, name, mode, scopes, created_at, last_used_at, revoked_at FROM api_keys ORDER BY created_at, id");
+    SQL(list,
+        "SELECT id, name, mode, scopes, created_at, last_used_at, revoked_at FROM api_keys ORDER BY created_at, id");
 
     return db_list(ctx, &list, NO_PARAMS, api_key_columns, sizeof(struct api_key), out);
 }
@@ -122,7 +125,8 @@ static bool split(struct ctx *ctx, const char *key, const char **id, const char 
     const char *prefix = arena_printf(ctx->arena, "till_%s_", mode_names[ctx->config->mode]);
     size_t length = strlen(prefix);
 
-    if (strncmp(key, prefix, length) || strlen(key) != length + ID_LENGTH + 1 + SECRET_LENGTH || key[length + ID_LENGTH] != '_')
+    if (strncmp(key, prefix, length) || strlen(key) != length + ID_LENGTH + 1 + SECRET_LENGTH
+        || key[length + ID_LENGTH] != '_')
         return false;
     *id = arena_strndup(ctx->arena, key + length, ID_LENGTH);
     *secret = key + length + ID_LENGTH + 1;
@@ -131,16 +135,22 @@ static bool split(struct ctx *ctx, const char *key, const char **id, const char 
 
 struct error *api_key_check(struct ctx *ctx, const char *key, struct principal *out)
 {
-    SQL(find, "SELECT id, scopes, secret_hash, coalesce(last_used_at < $2::timestamptz - interval '1 minute', true) AS stale"
-              "  FROM api_keys WHERE id = $1 AND mode = $3 AND revoked_at IS NULL");
+    SQL(find,
+        "SELECT id, scopes, secret_hash, coalesce(last_used_at < $2::timestamptz - interval '1 minute', true) AS stale"
+        "  FROM api_keys WHERE id = $1 AND mode = $3 AND revoked_at IS NULL");
     SQL(touch, "UPDATE api_keys SET last_used_at = $2 WHERE id = $1");
     struct row {
         const char *id, *scopes;
         struct bytes secret_hash;
         bool stale;
     } row;
-    static const struct field columns[] = { FIELD(struct row, id), FIELD(struct row, scopes), FIELD(struct row, secret_hash),
-        FIELD(struct row, stale), FIELD_END };
+    static const struct field columns[] = {
+        FIELD(struct row, id),
+        FIELD(struct row, scopes),
+        FIELD(struct row, secret_hash),
+        FIELD(struct row, stale),
+        FIELD_END
+    };
     const char *id, *secret;
     uint8_t hash[32];
     bool found = false;

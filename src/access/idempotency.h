@@ -13,12 +13,12 @@
 struct idempotency {
     uint8_t key[32];
     uint8_t fingerprint[32];
-    const char *text;     // as the client sent it, or as we made it
+    const char *text;      // as the client sent it, or as we made it
     const char *operation; // method and route
-    bool made;            // by us, because none came
-    bool taken;           // this request holds the key: set by idempotency_take()
-    bool held;            // … in an earlier transaction: taking it again does nothing
-    const char *resource; // what an earlier, unfinished run of this key made ("pay_…"), to go on with; or NULL
+    bool made;             // by us, because none came
+    bool taken;            // this request holds the key: set by idempotency_take()
+    bool held;             // … in an earlier transaction: taking it again does nothing
+    const char *resource;  // what an earlier, unfinished run of this key made ("pay_…"), to go on with; or NULL
 };
 
 struct stored_answer {

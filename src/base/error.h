@@ -21,10 +21,10 @@ struct error_field {
  * rewords it on the way. */
 struct error {
     enum error_code code;
-    const char *detail;  // for the caller; leaks nothing
-    const char *cause;   // for the log only, or NULL
-    int retry_after;     // seconds, or 0
-    const char *outcome; // "not_attempted" or "unknown" where money was at stake, or NULL
+    const char *detail;       // for the caller; leaks nothing
+    const char *cause;        // for the log only, or NULL
+    int retry_after;          // seconds, or 0
+    const char *outcome;      // "not_attempted" or "unknown" where money was at stake, or NULL
     const char *payment_id;   // the payment it concerns, or NULL
     const char *decline_code; // the provider's reason for a decline, or NULL
     const char *constraint;   // the database constraint that said no, or NULL

@@ -23,7 +23,8 @@ static struct bytes seal_text(struct ctx *ctx, const char *column, const char *i
     return text ? seal(ctx, place(ctx, column, id), bytes_of(text)) : (struct bytes){ 0 };
 }
 
-static struct error *unseal_text(struct ctx *ctx, const char *column, const char *id, struct bytes sealed, const char **out)
+static struct error *unseal_text(struct ctx *ctx, const char *column, const char *id, struct bytes sealed,
+    const char **out)
 {
     struct bytes plain;
 
@@ -87,7 +88,8 @@ static struct error *taken_over(struct ctx *ctx, const struct customer_details *
     return found ? open_row(ctx, &row, out) : customer_get(ctx, ctx->idempotency->resource, out);
 }
 
-struct error *customer_create(struct ctx *ctx, const struct customer_details *details, struct customer *out, bool *existed)
+struct error *customer_create(struct ctx *ctx, const struct customer_details *details, struct customer *out,
+    bool *existed)
 {
     const char *id = id_new(ctx, "cust");
     struct customer_row row = {
@@ -120,8 +122,8 @@ struct error *customer_get(struct ctx *ctx, const char *id, struct customer *out
     return open_row(ctx, &row, out);
 }
 
-struct error *customer_list(struct ctx *ctx, const char *reference, const char *email, const char *cursor, int64_t limit,
-    struct field_list *out)
+struct error *customer_list(struct ctx *ctx, const char *reference, const char *email, const char *cursor,
+    int64_t limit, struct field_list *out)
 {
     struct field_list rows;
 

@@ -16,8 +16,8 @@ static const char *check_email(struct ctx *ctx, const char *text)
     const char *at = strchr(text, '@');
 
     (void)ctx;
-    bool good = at && at > text && !strchr(at + 1, '@') && strchr(at + 1, '.') && at[1] != '.' && text[strlen(text) - 1] != '.'
-        && !strpbrk(text, " \t\n\"<>(),;:\\");
+    bool good = at && at > text && !strchr(at + 1, '@') && strchr(at + 1, '.') && at[1] != '.'
+        && text[strlen(text) - 1] != '.' && !strpbrk(text, " \t\n\"<>(),;:\\");
     return good ? NULL : "must be an e-mail address";
 }
 

@@ -20,10 +20,10 @@ static const struct field columns[] = {
 
 struct error *customer_row_get(struct ctx *ctx, const char *id, struct customer_row *out)
 {
-    SQL(get, "SELECT " COLUMNS FROM
-             " WHERE c.id = (SELECT id FROM customers WHERE id = $1"
-             "               UNION SELECT customer_id FROM customer_accounts WHERE reference = $1)"
-             "   AND ($2::text IS NULL OR c.id = $2)");
+    SQL(get,
+        "SELECT " COLUMNS FROM " WHERE c.id = (SELECT id FROM customers WHERE id = $1"
+        "               UNION SELECT customer_id FROM customer_accounts WHERE reference = $1)"
+        "   AND ($2::text IS NULL OR c.id = $2)");
     struct error *error = db_one(ctx, &get, PARAMS(P(id), P(ctx->principal.customer_id)), columns, out);
 
     return error && error->code == E_NOT_FOUND ? error_new(ctx, E_NOT_FOUND, "There is no such customer.") : error;
@@ -36,15 +36,18 @@ struct error *customer_row_by_reference(struct ctx *ctx, const char *reference, 
     return db_maybe(ctx, &get, PARAMS(P(mode_names[ctx->config->mode]), P(reference)), columns, out, found);
 }
 
-struct error *customer_row_insert(struct ctx *ctx, const struct customer_row *row, struct bytes email_index, bool *inserted)
+struct error *customer_row_insert(struct ctx *ctx, const struct customer_row *row, struct bytes email_index,
+    bool *inserted)
 {
-    SQL(insert, "INSERT INTO customers (id, mode, reference, metadata, created_at, updated_at)"
-                "VALUES ($1, $2, $3, coalesce($4::jsonb, '{}'), $5, $5) ON CONFLICT (mode, reference) DO NOTHING");
+    SQL(insert,
+        "INSERT INTO customers (id, mode, reference, metadata, created_at, updated_at)"
+        "VALUES ($1, $2, $3, coalesce($4::jsonb, '{}'), $5, $5) ON CONFLICT (mode, reference) DO NOTHING");
     SQL(insert_person, "INSERT INTO customer_persons (customer_id, email, name, email_index) VALUES ($1, $2, $3, $4)");
     int64_t affected;
 
     TRY(db_exec(ctx, &insert,
-        PARAMS(P(row->id), P(mode_names[row->mode]), P(row->reference), P(row->metadata), P(row->created_at)), &affected));
+        PARAMS(P(row->id), P(mode_names[row->mode]), P(row->reference), P(row->metadata), P(row->created_at)),
+        &affected));
     *inserted = affected > 0;
     if (!*inserted || (!row->email.data && !row->name.data))
         return NULL;
@@ -54,10 +57,11 @@ struct error *customer_row_insert(struct ctx *ctx, const struct customer_row *ro
 struct error *customer_row_list(struct ctx *ctx, const char *reference, struct bytes email_index, const char *cursor,
     int64_t limit, struct field_list *out)
 {
-    SQL(list, "SELECT " COLUMNS FROM
-              " WHERE ($1::text IS NULL OR c.reference = $1) AND ($2::bytea IS NULL OR p.email_index = $2)"
-              "   AND ($3::text IS NULL OR c.id < $3) AND ($4::text IS NULL OR c.id = $4)"
-              " ORDER BY c.id DESC LIMIT $5");
+    SQL(list,
+        "SELECT " COLUMNS FROM
+        " WHERE ($1::text IS NULL OR c.reference = $1) AND ($2::bytea IS NULL OR p.email_index = $2)"
+        "   AND ($3::text IS NULL OR c.id < $3) AND ($4::text IS NULL OR c.id = $4)"
+        " ORDER BY c.id DESC LIMIT $5");
 
     return db_list(ctx, &list, PARAMS(P(reference), P(email_index), P(cursor), P(ctx->principal.customer_id), P(limit)),
         columns, sizeof(struct customer_row), out);
@@ -69,7 +73,8 @@ struct account {
 
 static const struct field account_columns[] = { FIELD(struct account, reference), FIELD_END };
 
-struct error *customer_account_get(struct ctx *ctx, const char *customer_id, const char *provider, const char **reference)
+struct error *customer_account_get(struct ctx *ctx, const char *customer_id, const char *provider,
+    const char **reference)
 {
     SQL(get, "SELECT reference FROM customer_accounts WHERE customer_id = $1 AND provider = $2");
     struct account account = { 0 };
@@ -80,11 +85,13 @@ struct error *customer_account_get(struct ctx *ctx, const char *customer_id, con
     return NULL;
 }
 
-struct error *customer_account_put(struct ctx *ctx, const char *customer_id, const char *provider, const char **reference)
+struct error *customer_account_put(struct ctx *ctx, const char *customer_id, const char *provider,
+    const char **reference)
 {
-    SQL(put, "INSERT INTO customer_accounts (customer_id, provider, reference, created_at) VALUES ($1, $2, $3, $4)"
-             "ON CONFLICT (customer_id, provider) DO UPDATE SET reference = customer_accounts.reference "
-             "RETURNING reference");
+    SQL(put,
+        "INSERT INTO customer_accounts (customer_id, provider, reference, created_at) VALUES ($1, $2, $3, $4)"
+        "ON CONFLICT (customer_id, provider) DO UPDATE SET reference = customer_accounts.reference "
+        "RETURNING reference");
     struct account account;
 
     TRY(db_one(ctx, &put, PARAMS(P(customer_id), P(provider), P(*reference), P(ctx->now)), account_columns, &account));

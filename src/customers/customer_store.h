@@ -22,8 +22,8 @@ MUST_CHECK struct error *customer_row_by_reference(struct ctx *ctx, const char *
 /* *inserted is false when the reference is taken. */
 MUST_CHECK struct error *customer_row_insert(struct ctx *ctx, const struct customer_row *row, struct bytes email_index,
     bool *inserted);
-MUST_CHECK struct error *customer_row_list(struct ctx *ctx, const char *reference, struct bytes email_index, const char *cursor,
-    int64_t limit, struct field_list *out);
+MUST_CHECK struct error *customer_row_list(struct ctx *ctx, const char *reference, struct bytes email_index,
+    const char *cursor, int64_t limit, struct field_list *out);
 MUST_CHECK struct error *customer_account_get(struct ctx *ctx, const char *customer_id, const char *provider,
     const char **reference);
 /* Keeps the first one said; *reference is what is kept. */

@@ -282,12 +282,18 @@ static const char *param_value(struct ctx *ctx, const struct param *param, int *
     *length = 0;
     *format = 0;
     switch (param->kind) {
-    case PARAM_NULL: return NULL;
-    case PARAM_TEXT: return param->text;
-    case PARAM_INT: return arena_printf(ctx->arena, "%lld", (long long)param->number);
-    case PARAM_BOOL: return param->number ? "t" : "f";
-    case PARAM_INSTANT: return instant_format(ctx->arena, (struct instant){ param->number }, true);
-    case PARAM_JSON: return json_text(ctx, param->json);
+    case PARAM_NULL:
+        return NULL;
+    case PARAM_TEXT:
+        return param->text;
+    case PARAM_INT:
+        return arena_printf(ctx->arena, "%lld", (long long)param->number);
+    case PARAM_BOOL:
+        return param->number ? "t" : "f";
+    case PARAM_INSTANT:
+        return instant_format(ctx->arena, (struct instant){ param->number }, true);
+    case PARAM_JSON:
+        return json_text(ctx, param->json);
     case PARAM_BYTES:
         *length = (int)param->bytes.length;
         *format = 1;
@@ -364,18 +370,31 @@ static void set_enum(unsigned *out, const struct field *field, const char *text)
     *out = (unsigned)index;
 }
 
-static void set_member(struct ctx *ctx, const struct field *field, const PGresult *result, int row, int column, void *out)
+static void set_member(struct ctx *ctx, const struct field *field, const PGresult *result, int row, int column,
+    void *out)
 {
     const char *text = PQgetisnull(result, row, column) ? NULL : PQgetvalue(result, row, column);
     void *member = (char *)out + field->offset;
 
     switch (field->kind) {
-    case FIELD_TEXT: *(const char **)member = text; break;
-    case FIELD_INT: *(int64_t *)member = text ? strtoll(text, NULL, 10) : 0; break;
-    case FIELD_INT32: *(int *)member = text ? (int)strtol(text, NULL, 10) : 0; break;
-    case FIELD_BOOL: *(bool *)member = text && *text == 't'; break;
-    case FIELD_ENUM: set_enum(member, field, text); break;
-    case FIELD_MONEY: set_money(member, field, result, row, text); break;
+    case FIELD_TEXT:
+        *(const char **)member = text;
+        break;
+    case FIELD_INT:
+        *(int64_t *)member = text ? strtoll(text, NULL, 10) : 0;
+        break;
+    case FIELD_INT32:
+        *(int *)member = text ? (int)strtol(text, NULL, 10) : 0;
+        break;
+    case FIELD_BOOL:
+        *(bool *)member = text && *text == 't';
+        break;
+    case FIELD_ENUM:
+        set_enum(member, field, text);
+        break;
+    case FIELD_MONEY:
+        set_money(member, field, result, row, text);
+        break;
     case FIELD_INSTANT:
         *(struct instant *)member = (struct instant){ 0 };
         assert(!text || instant_parse(text, member));
@@ -383,10 +402,13 @@ static void set_member(struct ctx *ctx, const struct field *field, const PGresul
     case FIELD_JSON:
         *(json_t **)member = text ? json_in(ctx->arena, json_loads(text, JSON_DECODE_ANY, NULL)) : NULL;
         break;
-    case FIELD_BYTES: *(struct bytes *)member = text ? unescape(ctx, text) : (struct bytes){ 0 }; break;
+    case FIELD_BYTES:
+        *(struct bytes *)member = text ? unescape(ctx, text) : (struct bytes){ 0 };
+        break;
     case FIELD_NONE:
     case FIELD_OBJECT:
-    case FIELD_LIST: assert(!"a column is flat");
+    case FIELD_LIST:
+        assert(!"a column is flat");
     }
 }
 
@@ -399,8 +421,8 @@ static void set_row(struct ctx *ctx, const struct field *columns, const PGresult
     }
 }
 
-struct error *db_maybe(struct ctx *ctx, const struct sql *sql, struct params params, const struct field *columns, void *out,
-    bool *found)
+struct error *db_maybe(struct ctx *ctx, const struct sql *sql, struct params params, const struct field *columns,
+    void *out, bool *found)
 {
     PGresult *result;
 
@@ -411,7 +433,8 @@ struct error *db_maybe(struct ctx *ctx, const struct sql *sql, struct params par
     return NULL;
 }
 
-struct error *db_one(struct ctx *ctx, const struct sql *sql, struct params params, const struct field *columns, void *out)
+struct error *db_one(struct ctx *ctx, const struct sql *sql, struct params params, const struct field *columns,
+    void *out)
 {
     bool found;
 
@@ -419,8 +442,8 @@ struct error *db_one(struct ctx *ctx, const struct sql *sql, struct params param
     return found ? NULL : error_new(ctx, E_NOT_FOUND, "There is no such object.");
 }
 
-struct error *db_list(struct ctx *ctx, const struct sql *sql, struct params params, const struct field *columns, size_t size,
-    struct field_list *out)
+struct error *db_list(struct ctx *ctx, const struct sql *sql, struct params params, const struct field *columns,
+    size_t size, struct field_list *out)
 {
     PGresult *result;
 

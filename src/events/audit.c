@@ -6,12 +6,13 @@
 
 struct error *audit_add(struct ctx *ctx, const char *action, const char *object, json_t *details)
 {
-    SQL(insert, "INSERT INTO audit_log (at, principal_kind, principal, address, action, object, details, trace, row_hash)"
-                "VALUES ($1, $2, $3, $4, $5, $6, coalesce($7::jsonb, '{}'), $8, '')");
+    SQL(insert,
+        "INSERT INTO audit_log (at, principal_kind, principal, address, action, object, details, trace, row_hash)"
+        "VALUES ($1, $2, $3, $4, $5, $6, coalesce($7::jsonb, '{}'), $8, '')");
 
     return db_exec(ctx, &insert,
-        PARAMS(P(ctx->now), P(principal_kind_names[ctx->principal.kind]), P(ctx->principal.id), P(ctx->address), P(action),
-            P(object), P(details), P(ctx->trace)),
+        PARAMS(P(ctx->now), P(principal_kind_names[ctx->principal.kind]), P(ctx->principal.id), P(ctx->address),
+            P(action), P(object), P(details), P(ctx->trace)),
         NULL);
 }
 
@@ -45,14 +46,15 @@ static const struct field broken_columns[] = {
 
 static struct error *first_broken_link(struct ctx *ctx, struct broken_link *link, bool *found)
 {
-    SQL(walk, "SELECT seq, entry_id AS entry, a.id IS NULL AS missing,"
-              "       coalesce(audit_row_hash(a) <> a.row_hash, false) AS changed"
-              "  FROM (SELECT c.*, lag(hash, 1, sha256('')) OVER (ORDER BY seq) AS before,"
-              "               row_number() OVER (ORDER BY seq) AS place FROM audit_chain c) c"
-              "  LEFT JOIN audit_log a ON a.id = c.entry_id"
-              " WHERE a.id IS NULL OR audit_row_hash(a) <> a.row_hash OR c.hash <> sha256(c.before || a.row_hash)"
-              "    OR c.seq <> c.place"
-              " ORDER BY seq LIMIT 1");
+    SQL(walk,
+        "SELECT seq, entry_id AS entry, a.id IS NULL AS missing,"
+        "       coalesce(audit_row_hash(a) <> a.row_hash, false) AS changed"
+        "  FROM (SELECT c.*, lag(hash, 1, sha256('')) OVER (ORDER BY seq) AS before,"
+        "               row_number() OVER (ORDER BY seq) AS place FROM audit_chain c) c"
+        "  LEFT JOIN audit_log a ON a.id = c.entry_id"
+        " WHERE a.id IS NULL OR audit_row_hash(a) <> a.row_hash OR c.hash <> sha256(c.before || a.row_hash)"
+        "    OR c.seq <> c.place"
+        " ORDER BY seq LIMIT 1");
 
     return db_maybe(ctx, &walk, NO_PARAMS, broken_columns, link, found);
 }
@@ -60,13 +62,14 @@ static struct error *first_broken_link(struct ctx *ctx, struct broken_link *link
 /* A row that no link speaks of although later ones are linked was put in, or its link was taken out. */
 static struct error *first_stray_row(struct ctx *ctx, struct broken_link *link, bool *found)
 {
-    SQL(stray, "SELECT a.id AS seq, a.id AS entry, false AS missing, audit_row_hash(a) <> a.row_hash AS changed"
-               "  FROM audit_log a"
-               "  LEFT JOIN audit_chain c ON c.entry_id = a.id"
-               " WHERE c.seq IS NULL"
-               "   AND (audit_row_hash(a) <> a.row_hash"
-               "        OR a.xid < (SELECT horizon FROM audit_chain ORDER BY seq DESC LIMIT 1))"
-               " ORDER BY a.id LIMIT 1");
+    SQL(stray,
+        "SELECT a.id AS seq, a.id AS entry, false AS missing, audit_row_hash(a) <> a.row_hash AS changed"
+        "  FROM audit_log a"
+        "  LEFT JOIN audit_chain c ON c.entry_id = a.id"
+        " WHERE c.seq IS NULL"
+        "   AND (audit_row_hash(a) <> a.row_hash"
+        "        OR a.xid < (SELECT horizon FROM audit_chain ORDER BY seq DESC LIMIT 1))"
+        " ORDER BY a.id LIMIT 1");
 
     return db_maybe(ctx, &stray, NO_PARAMS, broken_columns, link, found);
 }
@@ -88,7 +91,9 @@ struct error *audit_verify(struct ctx *ctx, int64_t *checked, const char **broke
     TRY(first_broken_link(ctx, &link, &found));
     if (found) {
         *broken = arena_printf(ctx->arena, "%lld", (long long)link.entry);
-        *why = link.missing ? "the row is gone" : link.changed ? "the row was changed" : "the link before it was changed";
+        *why = link.missing ? "the row is gone"
+            : link.changed  ? "the row was changed"
+                            : "the link before it was changed";
         return NULL;
     }
     TRY(first_stray_row(ctx, &link, &found));

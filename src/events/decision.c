@@ -22,37 +22,42 @@ const struct field decision_shown[] = {
 static struct error *ask(struct ctx *ctx, const char *kind, const char *object, struct money amount, const char *known,
     const char *suggestion)
 {
-    SQL(insert, "INSERT INTO decisions (id, kind, object, known, suggestion, amount, currency, created_at)"
-                "VALUES ($1, $2, $3, $4, $5, CASE WHEN $7 <> '' THEN $6::bigint END, nullif($7, ''), $8)"
-                "ON CONFLICT (kind, object) WHERE done_at IS NULL DO NOTHING");
+    SQL(insert,
+        "INSERT INTO decisions (id, kind, object, known, suggestion, amount, currency, created_at)"
+        "VALUES ($1, $2, $3, $4, $5, CASE WHEN $7 <> '' THEN $6::bigint END, nullif($7, ''), $8)"
+        "ON CONFLICT (kind, object) WHERE done_at IS NULL DO NOTHING");
     const char *id = id_new(ctx, "dec");
     int64_t affected;
 
     TRY(db_exec(ctx, &insert,
-        PARAMS(P(id), P(kind), P(object), P(known), P(suggestion), P(amount.minor), P((const char *)amount.currency), P(ctx->now)),
+        PARAMS(P(id), P(kind), P(object), P(known), P(suggestion), P(amount.minor), P((const char *)amount.currency),
+            P(ctx->now)),
         &affected));
-    return affected ? audit_add(ctx, "decision.asked", id, json_in(ctx->arena, json_pack("{ss, ss}", "kind", kind, "object", object)))
+    return affected ? audit_add(ctx, "decision.asked", id,
+               json_in(ctx->arena, json_pack("{ss, ss}", "kind", kind, "object", object)))
                     : NULL;
 }
 
-struct error *decision_ask(struct ctx *ctx, const char *kind, const char *object, struct money amount, const char *known,
-    const char *suggestion)
+struct error *decision_ask(struct ctx *ctx, const char *kind, const char *object, struct money amount,
+    const char *known, const char *suggestion)
 {
     return IN_TX(ctx, ask(ctx, kind, object, amount, known, suggestion));
 }
 
 static struct error *settle(struct ctx *ctx, const char *kind, const char *object, const char *resolution)
 {
-    SQL(done, "UPDATE decisions SET done_at = $3, done_by = $4, resolution = $5"
-              " WHERE kind = $1 AND object = $2 AND done_at IS NULL");
-    const char *who = ctx->principal.kind == PRINCIPAL_OPERATOR || ctx->principal.kind == PRINCIPAL_COMMAND ? ctx->principal.id
-                                                                                                            : "system";
+    SQL(done,
+        "UPDATE decisions SET done_at = $3, done_by = $4, resolution = $5"
+        " WHERE kind = $1 AND object = $2 AND done_at IS NULL");
+    const char *who = ctx->principal.kind == PRINCIPAL_OPERATOR || ctx->principal.kind == PRINCIPAL_COMMAND
+        ? ctx->principal.id
+        : "system";
     int64_t affected;
 
     TRY(db_exec(ctx, &done, PARAMS(P(kind), P(object), P(ctx->now), P(who), P(resolution)), &affected));
-    return affected
-        ? audit_add(ctx, "decision.settled", object, json_in(ctx->arena, json_pack("{ss, ss}", "kind", kind, "how", resolution)))
-        : NULL;
+    return affected ? audit_add(ctx, "decision.settled", object,
+               json_in(ctx->arena, json_pack("{ss, ss}", "kind", kind, "how", resolution)))
+                    : NULL;
 }
 
 struct error *decision_settle(struct ctx *ctx, const char *kind, const char *object, const char *resolution)
@@ -62,9 +67,10 @@ struct error *decision_settle(struct ctx *ctx, const char *kind, const char *obj
 
 struct error *decision_list(struct ctx *ctx, const char *cursor, int64_t limit, struct field_list *out)
 {
-    SQL(list, "SELECT id, kind, object, known, suggestion, amount, coalesce(currency, '') AS currency, created_at, done_at,"
-              " done_by, resolution FROM decisions WHERE done_at IS NULL AND ($1::text IS NULL OR id > $1)"
-              " ORDER BY id LIMIT $2");
+    SQL(list,
+        "SELECT id, kind, object, known, suggestion, amount, coalesce(currency, '') AS currency, created_at, done_at,"
+        " done_by, resolution FROM decisions WHERE done_at IS NULL AND ($1::text IS NULL OR id > $1)"
+        " ORDER BY id LIMIT $2");
 
     return db_list(ctx, &list, PARAMS(P(cursor), P(limit)), decision_shown, sizeof(struct decision), out);
 }

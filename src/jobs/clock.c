@@ -11,7 +11,8 @@ static struct error *move(struct ctx *ctx, int64_t offset_seconds)
     SQL(set, "UPDATE clock SET offset_seconds = $1");
 
     TRY(db_exec(ctx, &set, PARAMS(P(offset_seconds)), NULL));
-    return audit_add(ctx, "clock.moved", NULL, json_in(ctx->arena, json_pack("{sI}", "offset", (json_int_t)offset_seconds)));
+    return audit_add(ctx, "clock.moved", NULL,
+        json_in(ctx->arena, json_pack("{sI}", "offset", (json_int_t)offset_seconds)));
 }
 
 struct error *clock_move(struct ctx *ctx, int64_t offset_seconds)

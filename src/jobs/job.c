@@ -79,10 +79,11 @@ static void wait_for_work(unsigned *seen)
 
 struct error *job_add_later(struct ctx *ctx, const char *kind, const char *subject, int64_t delay)
 {
-    SQL(insert, "INSERT INTO jobs (kind, subject, run_at, trace)"
-                "VALUES ($1, $2, domain_now() + make_interval(secs => $3), $4)"
-                "ON CONFLICT (kind, subject) WHERE state = 'available'"
-                "DO UPDATE SET run_at = least(jobs.run_at, excluded.run_at)");
+    SQL(insert,
+        "INSERT INTO jobs (kind, subject, run_at, trace)"
+        "VALUES ($1, $2, domain_now() + make_interval(secs => $3), $4)"
+        "ON CONFLICT (kind, subject) WHERE state = 'available'"
+        "DO UPDATE SET run_at = least(jobs.run_at, excluded.run_at)");
 
     TRY(db_exec(ctx, &insert, PARAMS(P(kind), P(subject), P(delay), P(ctx->trace)), NULL));
     if (delay <= 0)
@@ -112,12 +113,13 @@ static const struct task *task_named(const char *kind)
 
 static struct error *claim(struct ctx *ctx, struct job *job, bool *found)
 {
-    SQL(take, "UPDATE jobs SET state = 'running', attempts = attempts + 1, claim = $1,"
-              "       lease_until = now() + make_interval(secs => $2)"
-              " WHERE id = (SELECT id FROM jobs"
-              "              WHERE state = 'available' AND run_at <= domain_now()"
-              "              ORDER BY run_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)"
-              "RETURNING id, kind, subject, attempts, trace, claim");
+    SQL(take,
+        "UPDATE jobs SET state = 'running', attempts = attempts + 1, claim = $1,"
+        "       lease_until = now() + make_interval(secs => $2)"
+        " WHERE id = (SELECT id FROM jobs"
+        "              WHERE state = 'available' AND run_at <= domain_now()"
+        "              ORDER BY run_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)"
+        "RETURNING id, kind, subject, attempts, trace, claim");
 
     return db_maybe(ctx, &take, PARAMS(P(id_new(ctx, "claim")), P(LEASE)), columns, job, found);
 }
@@ -125,13 +127,14 @@ static struct error *claim(struct ctx *ctx, struct job *job, bool *found)
 /* A run that died holds its job until the lease ends; then the job waits again, and a late finisher's claim is void. */
 static struct error *rescue(struct ctx *ctx)
 {
-    SQL(take_back, "WITH lost AS (DELETE FROM jobs WHERE state = 'running' AND lease_until < now()"
-                   "              RETURNING kind, subject, attempts, trace)"
-                   "INSERT INTO jobs (kind, subject, run_at, attempts, error, trace)"
-                   "SELECT DISTINCT ON (kind, subject) kind, subject, domain_now(), attempts, 'its run died', trace"
-                   "  FROM lost ORDER BY kind, subject, attempts DESC "
-                   "ON CONFLICT (kind, subject) WHERE state = 'available'"
-                   "DO UPDATE SET run_at = least(jobs.run_at, excluded.run_at)");
+    SQL(take_back,
+        "WITH lost AS (DELETE FROM jobs WHERE state = 'running' AND lease_until < now()"
+        "              RETURNING kind, subject, attempts, trace)"
+        "INSERT INTO jobs (kind, subject, run_at, attempts, error, trace)"
+        "SELECT DISTINCT ON (kind, subject) kind, subject, domain_now(), attempts, 'its run died', trace"
+        "  FROM lost ORDER BY kind, subject, attempts DESC "
+        "ON CONFLICT (kind, subject) WHERE state = 'available'"
+        "DO UPDATE SET run_at = least(jobs.run_at, excluded.run_at)");
 
     return db_exec(ctx, &take_back, NO_PARAMS, NULL);
 }
@@ -153,18 +156,20 @@ static struct error *finish(struct ctx *ctx, const struct job *job)
 /* The same work may have been asked for again meanwhile: then that job stands, and this one goes. */
 static struct error *put_back(struct ctx *ctx, const struct job *job, int64_t delay, const char *cause)
 {
-    SQL(back, "WITH mine AS (DELETE FROM jobs WHERE id = $1 AND claim = $2 RETURNING kind, subject, attempts, trace)"
-              "INSERT INTO jobs (kind, subject, run_at, attempts, error, trace)"
-              "SELECT kind, subject, domain_now() + make_interval(secs => $3), attempts, $4, trace FROM mine "
-              "ON CONFLICT (kind, subject) WHERE state = 'available'"
-              "DO UPDATE SET run_at = least(jobs.run_at, excluded.run_at), error = excluded.error");
+    SQL(back,
+        "WITH mine AS (DELETE FROM jobs WHERE id = $1 AND claim = $2 RETURNING kind, subject, attempts, trace)"
+        "INSERT INTO jobs (kind, subject, run_at, attempts, error, trace)"
+        "SELECT kind, subject, domain_now() + make_interval(secs => $3), attempts, $4, trace FROM mine "
+        "ON CONFLICT (kind, subject) WHERE state = 'available'"
+        "DO UPDATE SET run_at = least(jobs.run_at, excluded.run_at), error = excluded.error");
 
     return db_exec(ctx, &back, PARAMS(P(job->id), P(job->claim), P(delay), P(cause)), NULL);
 }
 
 static struct error *bury(struct ctx *ctx, const struct job *job, const char *cause)
 {
-    SQL(dead, "UPDATE jobs SET state = 'dead', claim = NULL, lease_until = NULL, error = $3 WHERE id = $1 AND claim = $2");
+    SQL(dead,
+        "UPDATE jobs SET state = 'dead', claim = NULL, lease_until = NULL, error = $3 WHERE id = $1 AND claim = $2");
 
     log_error(ctx, "job.dead", "%s %s: %s", job->kind, job->subject, cause);
     TRY(decision_ask(ctx, "dead_job", arena_printf(ctx->arena, "%s %s", job->kind, job->subject), (struct money){ 0 },
@@ -196,7 +201,8 @@ struct error *job_again(struct ctx *ctx, int64_t seconds)
     return error;
 }
 
-static struct error *conclude(struct ctx *ctx, const struct task *task, const struct job *job, const struct error *error)
+static struct error *conclude(struct ctx *ctx, const struct task *task, const struct job *job,
+    const struct error *error)
 {
     int max_tries = task->max_tries ? task->max_tries : MAX_TRIES;
     const char *cause;
@@ -252,10 +258,11 @@ struct error *job_work(struct ctx *ctx, int limit, int *done)
 /* Periodic tasks wait in the queue like any other job; whoever comes first puts them there. */
 static struct error *ensure_periodic(struct ctx *ctx)
 {
-    SQL(ensure, "INSERT INTO jobs (kind, subject, run_at)"
-                "SELECT $1, 'periodic', domain_now() + make_interval(secs => $2)"
-                " WHERE NOT EXISTS (SELECT FROM jobs WHERE kind = $1 AND subject = 'periodic')"
-                "ON CONFLICT DO NOTHING");
+    SQL(ensure,
+        "INSERT INTO jobs (kind, subject, run_at)"
+        "SELECT $1, 'periodic', domain_now() + make_interval(secs => $2)"
+        " WHERE NOT EXISTS (SELECT FROM jobs WHERE kind = $1 AND subject = 'periodic')"
+        "ON CONFLICT DO NOTHING");
 
     for (size_t i = 0; i < task_count; i++)
         if (tasks[i].every)
@@ -318,8 +325,8 @@ struct worker *worker_start(void *shared, void *(*thread_start)(void *shared), v
     pthread_attr_t small;
 
     assert(worker);
-    *worker = (struct worker){ shared, thread_start, thread_stop, ctx_new, calloc((size_t)threads, sizeof(pthread_t)), threads,
-        false };
+    *worker = (struct worker){ shared, thread_start, thread_stop, ctx_new, calloc((size_t)threads, sizeof(pthread_t)),
+        threads, false };
     assert(worker->threads);
     pthread_attr_init(&small);
     pthread_attr_setstacksize(&small, 512 * 1024);

@@ -35,11 +35,11 @@ struct task {
     /* NULL when done; the job then is deleted. An error is a try that failed: it comes again with back-off, or at
      * ctx's job_again() time, and is dead after max_tries. */
     struct error *(*run)(struct ctx *ctx, const struct job *job);
-    int lease;          // seconds, 60 when 0; three times the longest provider call inside
-    int max_tries;      // 25 when 0
-    const int *delays;  // seconds before try 2, 3, …; the last one repeats; NULL: min(2^n, 3600) with jitter
+    int lease;         // seconds, 60 when 0; three times the longest provider call inside
+    int max_tries;     // 25 when 0
+    const int *delays; // seconds before try 2, 3, …; the last one repeats; NULL: min(2^n, 3600) with jitter
     size_t delay_count;
-    int every;          // seconds: a periodic task, kept in the queue by the worker; 0 for others
+    int every; // seconds: a periodic task, kept in the queue by the worker; 0 for others
     const char *summary;
 };
 

@@ -16,9 +16,10 @@ const struct field maintenance_shown[] = {
 
 static struct error *begin(struct ctx *ctx, const char *kind, bool *busy)
 {
-    SQL(start, "INSERT INTO maintenance_runs AS m (kind, started_at) VALUES ($1, now())"
-               "ON CONFLICT (kind) DO UPDATE SET started_at = excluded.started_at, finished_at = NULL, result = NULL"
-               " WHERE m.finished_at IS NOT NULL OR m.started_at < now() - make_interval(secs => $2)");
+    SQL(start,
+        "INSERT INTO maintenance_runs AS m (kind, started_at) VALUES ($1, now())"
+        "ON CONFLICT (kind) DO UPDATE SET started_at = excluded.started_at, finished_at = NULL, result = NULL"
+        " WHERE m.finished_at IS NOT NULL OR m.started_at < now() - make_interval(secs => $2)");
     int64_t affected;
 
     TRY(db_exec(ctx, &start, PARAMS(P(kind), P(DEAD_AFTER_SECONDS)), &affected));
@@ -40,8 +41,8 @@ static struct error *last(struct ctx *ctx, const char *kind, struct maintenance_
     return db_one(ctx, &get, PARAMS(P(kind)), maintenance_shown, out);
 }
 
-struct error *maintenance_run(struct ctx *ctx, const char *kind, struct error *(*work)(struct ctx *ctx, json_t **result),
-    struct maintenance_run *out, bool *busy)
+struct error *maintenance_run(struct ctx *ctx, const char *kind,
+    struct error *(*work)(struct ctx *ctx, json_t **result), struct maintenance_run *out, bool *busy)
 {
     json_t *result = NULL;
 

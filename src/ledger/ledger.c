@@ -27,14 +27,15 @@ static const char *account(struct ctx *ctx, const char *pattern, const char *pro
     return *pattern == '%' ? arena_printf(ctx->arena, "%s%s", provider, pattern + 2) : pattern;
 }
 
-struct error *ledger_post(struct ctx *ctx, enum ledger_kind kind, const char *provider, const char *source, const char *part,
-    struct money amount)
+struct error *ledger_post(struct ctx *ctx, enum ledger_kind kind, const char *provider, const char *source,
+    const char *part, struct money amount)
 {
-    SQL(insert, "WITH entry AS (INSERT INTO ledger_entries (kind, source, part, posted_at) VALUES ($1, $2, $3, $4)"
-                "               ON CONFLICT DO NOTHING RETURNING id)"
-                "INSERT INTO ledger_lines (entry_id, account, currency, amount)"
-                "SELECT id, side.account, $5, side.amount"
-                "  FROM entry, (VALUES ($6, $8::bigint), ($7, -$8::bigint)) AS side (account, amount)");
+    SQL(insert,
+        "WITH entry AS (INSERT INTO ledger_entries (kind, source, part, posted_at) VALUES ($1, $2, $3, $4)"
+        "               ON CONFLICT DO NOTHING RETURNING id)"
+        "INSERT INTO ledger_lines (entry_id, account, currency, amount)"
+        "SELECT id, side.account, $5, side.amount"
+        "  FROM entry, (VALUES ($6, $8::bigint), ($7, -$8::bigint)) AS side (account, amount)");
 
     if (amount.minor == 0)
         return NULL;

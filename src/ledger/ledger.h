@@ -8,10 +8,10 @@ struct ctx;
 
 /* Every movement of money, as a balanced, append-only entry. */
 enum ledger_kind {
-    LEDGER_CAPTURE,       // the provider owes us what the customer paid
-    LEDGER_REFUND,        // we gave it back
-    LEDGER_REFUND_FAILED, // … and it came back to us
-    LEDGER_FEE,           // the provider kept it
+    LEDGER_CAPTURE,          // the provider owes us what the customer paid
+    LEDGER_REFUND,           // we gave it back
+    LEDGER_REFUND_FAILED,    // … and it came back to us
+    LEDGER_FEE,              // the provider kept it
     LEDGER_DISPUTE_OPENED,   // the provider holds it back
     LEDGER_DISPUTE_WON,      // … and gave it to us
     LEDGER_DISPUTE_LOST,     // … or to the payer

@@ -108,7 +108,8 @@ struct error *maintenance_api_run(struct request *r)
         struct ran ran = { kind, busy ? "already_running" : "done", run.started_at, run.finished_at, run.result };
         return reply_json(r, 200, maintenance_ran_shown, &ran);
     }
-    return error_new(r->ctx, E_NOT_FOUND, "There is no maintenance of this kind; there are resolve, sweep, jobs, retention and seal.");
+    return error_new(r->ctx, E_NOT_FOUND,
+        "There is no maintenance of this kind; there are resolve, sweep, jobs, retention and seal.");
 }
 
 struct error *maintenance_api_list(struct request *r)

@@ -52,8 +52,8 @@ struct error *service_errors(struct request *r)
 
     for (size_t i = 0; i < error_code_count(); i++)
         json_array_append_new(list,
-            json_pack("{ss, si, ss}", "code", error_name((enum error_code)i), "status", error_status((enum error_code)i), "title",
-                error_title((enum error_code)i)));
+            json_pack("{ss, si, ss}", "code", error_name((enum error_code)i), "status",
+                error_status((enum error_code)i), "title", error_title((enum error_code)i)));
     return reply_page(r, 200, "docs/errors", json_in(r->ctx->arena, json_pack("{so}", "codes", list)));
 }
 

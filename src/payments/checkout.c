@@ -43,7 +43,8 @@ static struct error *sum_items(struct ctx *ctx, const struct checkout_request *r
     if (!*amount->currency && !*sum.currency)
         error_add_field(ctx, &error, "#/amount", "is needed where there are no items");
     else if (*amount->currency && *sum.currency && (!money_same_currency(*amount, sum) || amount->minor != sum.minor))
-        error_add_field(ctx, &error, "#/amount", "must be the sum of the items, %s %s", money_value(ctx->arena, sum), sum.currency);
+        error_add_field(ctx, &error, "#/amount", "must be the sum of the items, %s %s", money_value(ctx->arena, sum),
+            sum.currency);
     else if (!*amount->currency)
         *amount = sum;
     return error;
@@ -155,7 +156,8 @@ struct error *checkout_open(struct ctx *ctx, const char *id, const char *key, in
         TRY(checkout_row(ctx, id, out->session)); // what the provider said may have completed it
     }
     bool due = out->session->status == CHECKOUT_OPEN && out->session->expires_at.us <= ctx->now.us;
-    bool idle = !out->payment || out->payment->status == PAYMENT_CREATED || out->payment->status == PAYMENT_REQUIRES_ACTION;
+    bool idle =
+        !out->payment || out->payment->status == PAYMENT_CREATED || out->payment->status == PAYMENT_REQUIRES_ACTION;
     return due && idle ? checkout_close(ctx, id, CHECKOUT_EXPIRED, out->session) : NULL;
 }
 
@@ -165,9 +167,10 @@ static struct error *check_open(struct ctx *ctx, const struct checkout *session)
 {
     if (session->status == CHECKOUT_OPEN)
         return NULL;
-    return error_new(ctx, E_GONE, session->status == CHECKOUT_COMPLETE ? "This has been paid already."
-            : session->status == CHECKOUT_EXPIRED                      ? "The time to pay has run out."
-                                                                       : "This checkout was cancelled.");
+    return error_new(ctx, E_GONE,
+        session->status == CHECKOUT_COMPLETE      ? "This has been paid already."
+            : session->status == CHECKOUT_EXPIRED ? "The time to pay has run out."
+                                                  : "This checkout was cancelled.");
 }
 
 static struct error *first_payment(struct ctx *ctx, const struct checkout *session, struct payment *out)
@@ -213,7 +216,8 @@ static struct error *open_door(struct ctx *ctx, const char *payment_id, struct p
     }
 }
 
-struct error *checkout_pay(struct ctx *ctx, const char *id, const char *key, struct checkout_door *out, const char **client_secret)
+struct error *checkout_pay(struct ctx *ctx, const char *id, const char *key, struct checkout_door *out,
+    const char **client_secret)
 {
     struct error *error = NULL;
 
@@ -243,7 +247,8 @@ static struct error *end(struct ctx *ctx, const char *id, enum checkout_status s
     if (out->status == status)
         return NULL;
     if (out->status != CHECKOUT_OPEN)
-        return error_new(ctx, E_INVALID_STATUS, "The checkout session is %s already.", checkout_status_names[out->status]);
+        return error_new(ctx, E_INVALID_STATUS, "The checkout session is %s already.",
+            checkout_status_names[out->status]);
     TRY(checkout_set_status(ctx, id, status));
     out->status = status;
     TRY(job_done(ctx, "checkout.expire", id));

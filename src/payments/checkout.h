@@ -51,7 +51,8 @@ MUST_CHECK struct error *checkout_create(struct ctx *ctx, const struct checkout_
 MUST_CHECK struct error *checkout_get(struct ctx *ctx, const char *id, struct checkout *out);
 /* Cancels an open session ("cancelled": the payer or merchant gave up; else "expired"), and its payment where that is still
  * possible. E_INVALID_STATUS when it is complete, E_CONFLICT while its payment is under way. */
-MUST_CHECK struct error *checkout_close(struct ctx *ctx, const char *id, enum checkout_status status, struct checkout *out);
+MUST_CHECK struct error *checkout_close(struct ctx *ctx, const char *id, enum checkout_status status,
+    struct checkout *out);
 
 /* The page's address, "{TILL_URL}/checkout/{id}/{key}", for a session (cs_…) or for a payment without one (pay_…: its status,
  * authentication and receipt). The key is an HMAC of the id: nothing is stored, nothing can be guessed. */

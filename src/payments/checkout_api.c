@@ -1,8 +1,8 @@
 #include "payments/checkout_api.h"
 
 #include "base/arena.h"
-#include "base/ctx.h"
 #include "base/check.h"
+#include "base/ctx.h"
 #include "payments/checkout.h"
 #include "payments/checkout_store.h"
 #include "payments/payment.h"
@@ -30,7 +30,8 @@ const struct field checkout_asked[] = {
     FIELD(struct checkout_request, amount, .optional = true, .min = 1, .summary = "Needed where there are no items"),
     FIELD_LIST_OF(struct checkout_request, items, struct checkout_item, item_asked, .optional = true, .max = 100),
     FIELD(struct checkout_request, description, .optional = true, .max = 1000),
-    FIELD(struct checkout_request, reference, .optional = true, .max = 200, .summary = "Your own id: an order, an invoice"),
+    FIELD(struct checkout_request, reference, .optional = true, .max = 200,
+        .summary = "Your own id: an order, an invoice"),
     FIELD(struct checkout_request, customer_id, .optional = true, .max = 255, .check = check_id),
     FIELD(struct checkout_request, success_url, .optional = true, .max = 2000, .check = check_return_url,
         .summary = "Where the payer goes on; {CHECKOUT_SESSION_ID} in it is replaced"),
@@ -167,7 +168,8 @@ struct error *checkout_api_list(struct request *r)
     const struct checkout *list = sessions.items;
     if ((int64_t)sessions.count > page.limit)
         cursor = list[--sessions.count - 1].id;
-    views = (struct field_list){ arena_array(r->ctx->arena, sessions.count + 1, sizeof(struct checkout_view)), sessions.count };
+    views = (struct field_list){ arena_array(r->ctx->arena, sessions.count + 1, sizeof(struct checkout_view)),
+        sessions.count };
     for (size_t i = 0; i < sessions.count; i++)
         ((struct checkout_view *)views.items)[i] = view(r->ctx, &list[i]);
     return reply_list(r, checkout_shown, sizeof(struct checkout_view), &views, cursor);

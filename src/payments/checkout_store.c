@@ -6,7 +6,8 @@
 #include "payments/payment.h"
 
 #define COLUMNS                                                                                                        \
-    "id, mode, status, amount, currency, description, reference, items, customer_id, success_url, cancel_url, capture," \
+    "id, mode, status, amount, currency, description, reference, items, customer_id, success_url, cancel_url, "        \
+    "capture,"                                                                                                         \
     " locale, metadata, payment_id, created_by, expires_at, created_at, updated_at"
 
 const char *const checkout_status_names[] = { "open", "complete", "expired", "cancelled", NULL };
@@ -35,7 +36,8 @@ static const struct field columns[] = {
 
 static struct error *named(struct ctx *ctx, struct error *error)
 {
-    return error && error->code == E_NOT_FOUND ? error_new(ctx, E_NOT_FOUND, "There is no such checkout session.") : error;
+    return error && error->code == E_NOT_FOUND ? error_new(ctx, E_NOT_FOUND, "There is no such checkout session.")
+                                               : error;
 }
 
 struct error *checkout_row(struct ctx *ctx, const char *id, struct checkout *out)
@@ -54,15 +56,17 @@ struct error *checkout_lock(struct ctx *ctx, const char *id, struct checkout *ou
 
 struct error *checkout_insert(struct ctx *ctx, const struct checkout *session)
 {
-    SQL(insert, "INSERT INTO checkout_sessions (id, mode, status, amount, currency, description, reference, items, customer_id,"
-                " success_url, cancel_url, capture, locale, metadata, created_by, expires_at, created_at, updated_at)"
-                "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17)");
+    SQL(insert,
+        "INSERT INTO checkout_sessions (id, mode, status, amount, currency, description, reference, items, customer_id,"
+        " success_url, cancel_url, capture, locale, metadata, created_by, expires_at, created_at, updated_at)"
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17)");
 
     return db_exec(ctx, &insert,
-        PARAMS(P(session->id), P(mode_names[session->mode]), P(checkout_status_names[session->status]), P(session->amount.minor),
-            P((const char *)session->amount.currency), P(session->description), P(session->reference), P(session->items),
-            P(session->customer_id), P(session->success_url), P(session->cancel_url), P(payment_capture_names[session->capture]),
-            P(session->locale), P(session->metadata), P(session->created_by), P(session->expires_at), P(session->created_at)),
+        PARAMS(P(session->id), P(mode_names[session->mode]), P(checkout_status_names[session->status]),
+            P(session->amount.minor), P((const char *)session->amount.currency), P(session->description),
+            P(session->reference), P(session->items), P(session->customer_id), P(session->success_url),
+            P(session->cancel_url), P(payment_capture_names[session->capture]), P(session->locale),
+            P(session->metadata), P(session->created_by), P(session->expires_at), P(session->created_at)),
         NULL);
 }
 
@@ -75,8 +79,9 @@ struct error *checkout_set_status(struct ctx *ctx, const char *id, enum checkout
 
 struct error *checkout_link(struct ctx *ctx, const char *id, const char *payment_id)
 {
-    SQL(link, "UPDATE checkout_sessions SET payment_id = $2, updated_at = $3"
-              " WHERE id = $1 AND status = 'open' AND payment_id IS NULL");
+    SQL(link,
+        "UPDATE checkout_sessions SET payment_id = $2, updated_at = $3"
+        " WHERE id = $1 AND status = 'open' AND payment_id IS NULL");
     int64_t affected;
 
     TRY(db_exec(ctx, &link, PARAMS(P(id), P(payment_id), P(ctx->now)), &affected));
@@ -85,7 +90,8 @@ struct error *checkout_link(struct ctx *ctx, const char *id, const char *payment
 
 struct error *checkout_complete(struct ctx *ctx, const char *id)
 {
-    SQL(complete, "UPDATE checkout_sessions SET status = 'complete', updated_at = $2 WHERE id = $1 AND status <> 'complete'");
+    SQL(complete,
+        "UPDATE checkout_sessions SET status = 'complete', updated_at = $2 WHERE id = $1 AND status <> 'complete'");
     int64_t affected;
 
     TRY(db_exec(ctx, &complete, PARAMS(P(id), P(ctx->now)), &affected));
@@ -94,8 +100,10 @@ struct error *checkout_complete(struct ctx *ctx, const char *id)
 
 struct error *checkout_list_rows(struct ctx *ctx, const char *cursor, int64_t limit, struct field_list *out)
 {
-    SQL(list, "SELECT " COLUMNS " FROM checkout_sessions"
-              " WHERE ($1::text IS NULL OR id < $1) AND ($2::text IS NULL OR customer_id = $2) ORDER BY id DESC LIMIT $3");
+    SQL(list,
+        "SELECT " COLUMNS " FROM checkout_sessions"
+        " WHERE ($1::text IS NULL OR id < $1) AND ($2::text IS NULL OR customer_id = $2) ORDER BY id DESC LIMIT $3");
 
-    return db_list(ctx, &list, PARAMS(P(cursor), P(ctx->principal.customer_id), P(limit)), columns, sizeof(struct checkout), out);
+    return db_list(ctx, &list, PARAMS(P(cursor), P(ctx->principal.customer_id), P(limit)), columns,
+        sizeof(struct checkout), out);
 }

@@ -39,7 +39,8 @@ static struct error *move_money(struct ctx *ctx, const struct dispute *dispute, 
     bool held = from == DISPUTE_OPEN;
 
     switch ((enum dispute_standing)dispute->status) {
-    case DISPUTE_OPEN: return post(ctx, dispute, from == DISPUTE_LOST ? LEDGER_DISPUTE_APPEALED : LEDGER_DISPUTE_OPENED);
+    case DISPUTE_OPEN:
+        return post(ctx, dispute, from == DISPUTE_LOST ? LEDGER_DISPUTE_APPEALED : LEDGER_DISPUTE_OPENED);
     case DISPUTE_WON:
         if (from == DISPUTE_LOST)
             TRY(post(ctx, dispute, LEDGER_DISPUTE_APPEALED));
@@ -49,7 +50,8 @@ static struct error *move_money(struct ctx *ctx, const struct dispute *dispute, 
             TRY(post(ctx, dispute, LEDGER_DISPUTE_OPENED));
         return post(ctx, dispute, LEDGER_DISPUTE_LOST);
     case DISPUTE_INQUIRY:
-    case DISPUTE_NONE: break;
+    case DISPUTE_NONE:
+        break;
     }
     return NULL;
 }
@@ -65,14 +67,14 @@ static struct error *tell(struct ctx *ctx, const struct dispute *dispute)
 
     TRY(audit_add(ctx, name, dispute->id,
         json_in(ctx->arena,
-            json_pack("{ss, sI, ss, ss}", "payment", dispute->payment_id, "amount", (json_int_t)dispute->amount.minor, "currency",
-                dispute->amount.currency, "reference", dispute->provider_dispute_id))));
+            json_pack("{ss, sI, ss, ss}", "payment", dispute->payment_id, "amount", (json_int_t)dispute->amount.minor,
+                "currency", dispute->amount.currency, "reference", dispute->provider_dispute_id))));
     TRY(event_add(ctx, name, dispute->id, field_write(ctx, dispute_shown, dispute)));
     if (!waits(dispute->status))
         return decision_settle(ctx, "dispute", dispute->id, dispute_standing_names[dispute->status]);
     return decision_ask(ctx, "dispute", dispute->id, dispute->amount,
-        arena_printf(ctx->arena, "The payer of %s contests it with the bank (%s); evidence is taken until %s.", dispute->payment_id,
-            dispute->reason ? dispute->reason : "no reason given",
+        arena_printf(ctx->arena, "The payer of %s contests it with the bank (%s); evidence is taken until %s.",
+            dispute->payment_id, dispute->reason ? dispute->reason : "no reason given",
             instant_is_set(dispute->due_by) ? instant_format(ctx->arena, dispute->due_by, false) : "the provider says"),
         "Send evidence of the delivery at the provider, or accept the dispute.");
 }

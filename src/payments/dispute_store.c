@@ -4,7 +4,8 @@
 #include "db/db.h"
 #include "provider/provider.h"
 
-#define COLUMNS "id, payment_id, status, amount, currency, reason, provider, provider_dispute_id, due_by, created_at, updated_at"
+#define COLUMNS                                                                                                        \
+    "id, payment_id, status, amount, currency, reason, provider, provider_dispute_id, due_by, created_at, updated_at"
 
 static const struct field columns[] = {
     FIELD(struct dispute, id),
@@ -20,7 +21,8 @@ static const struct field columns[] = {
     FIELD_END,
 };
 
-struct error *dispute_known(struct ctx *ctx, const char *provider, const char *reference, struct dispute *out, bool *found)
+struct error *dispute_known(struct ctx *ctx, const char *provider, const char *reference, struct dispute *out,
+    bool *found)
 {
     SQL(known, "SELECT " COLUMNS " FROM disputes WHERE provider = $1 AND provider_dispute_id = $2");
 
@@ -29,13 +31,15 @@ struct error *dispute_known(struct ctx *ctx, const char *provider, const char *r
 
 struct error *dispute_insert(struct ctx *ctx, const struct dispute *dispute)
 {
-    SQL(insert, "INSERT INTO disputes (id, payment_id, status, amount, currency, reason, provider, provider_dispute_id, due_by,"
-                " created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)");
+    SQL(insert,
+        "INSERT INTO disputes (id, payment_id, status, amount, currency, reason, provider, provider_dispute_id, due_by,"
+        " created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)");
 
     return db_exec(ctx, &insert,
-        PARAMS(P(dispute->id), P(dispute->payment_id), P(dispute_standing_names[dispute->status]), P(dispute->amount.minor),
-            P((const char *)dispute->amount.currency), P(dispute->reason), P(dispute->provider), P(dispute->provider_dispute_id),
-            P(dispute->due_by), P(dispute->created_at), P(dispute->updated_at)),
+        PARAMS(P(dispute->id), P(dispute->payment_id), P(dispute_standing_names[dispute->status]),
+            P(dispute->amount.minor), P((const char *)dispute->amount.currency), P(dispute->reason),
+            P(dispute->provider), P(dispute->provider_dispute_id), P(dispute->due_by), P(dispute->created_at),
+            P(dispute->updated_at)),
         NULL);
 }
 

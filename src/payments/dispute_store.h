@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-MUST_CHECK struct error *dispute_known(struct ctx *ctx, const char *provider, const char *reference, struct dispute *out,
-    bool *found);
+MUST_CHECK struct error *dispute_known(struct ctx *ctx, const char *provider, const char *reference,
+    struct dispute *out, bool *found);
 MUST_CHECK struct error *dispute_insert(struct ctx *ctx, const struct dispute *dispute);
 MUST_CHECK struct error *dispute_update(struct ctx *ctx, const struct dispute *dispute);
 MUST_CHECK struct error *dispute_of_payment(struct ctx *ctx, const char *payment_id, struct field_list *out);

@@ -394,9 +394,12 @@ static struct error *note_request(struct ctx *ctx, const struct payment *payment
 
 static struct error *intend_create(struct ctx *ctx, const struct payment *payment, const struct attempt *attempt)
 {
+    struct checkout session;
     json_t *object;
 
     TRY(idempotency_take(ctx, payment->id));
+    if (payment->checkout_id) // before the payment refers to it: of several that do, none could be the one to change it
+        TRY(checkout_lock(ctx, payment->checkout_id, &session));
     TRY(payment_insert(ctx, payment));
     if (payment->checkout_id)
         TRY(checkout_link(ctx, payment->checkout_id, payment->id));
@@ -520,10 +523,10 @@ struct error *payment_create(struct ctx *ctx, const struct payment_request *requ
     return perform(ctx, out, &attempt, true);
 }
 
-/* The key comes first in each of these transactions: a second request with it must hear of the first one, not of the state
- * that the first one has left. */
-
 /* Confirm ----------------------------------------------------------------------------------------------------------- */
+
+/* The key comes first in each of the transactions from here on: a second request with it must hear of the first one, not of
+ * the state that the first one has left. */
 
 /* A waiting attempt, or one whose payer never came back from the bank, gives way. */
 static struct error *make_room(struct ctx *ctx, const struct payment *payment)

@@ -1,8 +1,8 @@
 #include "payments/payment_api.h"
 
 #include "base/arena.h"
-#include "base/ctx.h"
 #include "base/check.h"
+#include "base/ctx.h"
 #include "payments/payment.h"
 #include "payments/payment_store.h"
 #include "payments/payment_view.h"
@@ -25,9 +25,11 @@ const struct field payment_asked[] = {
         .summary = "The provider's payment method; without one the payment waits for the checkout page or for confirm"),
     FIELD(struct create_body, customer_id, .optional = true, .max = 255, .check = check_id),
     FIELD(struct create_body, description, .optional = true, .max = 1000),
-    FIELD(struct create_body, reference, .optional = true, .max = 200, .summary = "Your own id: an order, an invoice, a course"),
+    FIELD(struct create_body, reference, .optional = true, .max = 200,
+        .summary = "Your own id: an order, an invoice, a course"),
     FIELD(struct create_body, metadata, .optional = true, .object = true, .check_members = check_metadata),
-    FIELD(struct create_body, capture, .optional = true, .summary = "false authorizes only; capture later. true by default"),
+    FIELD(struct create_body, capture, .optional = true,
+        .summary = "false authorizes only; capture later. true by default"),
     FIELD(struct create_body, confirmation_method, .optional = true, .names = payment_confirmation_names,
         .summary = "manual waits for confirm even where there is a payment method. automatic by default"),
     FIELD(struct create_body, confirm, .optional = true, .summary = "false is the same as confirmation_method manual"),
@@ -54,7 +56,8 @@ struct capture_body {
 };
 
 const struct field payment_capture_asked[] = {
-    FIELD(struct capture_body, amount, .optional = true, .min = 1, .summary = "What to take; all of it without one. The rest is released"),
+    FIELD(struct capture_body, amount, .optional = true, .min = 1,
+        .summary = "What to take; all of it without one. The rest is released"),
     FIELD_END,
 };
 
@@ -147,8 +150,8 @@ struct error *payment_api_cancel(struct request *r)
 
 static const char *check_status(struct ctx *ctx, const char *text)
 {
-    static const char *const names[] = { "pending", "requires_action", "processing", "authorized", "succeeded", "failed",
-        "cancelled", "refunded", NULL };
+    static const char *const names[] = { "pending", "requires_action", "processing", "authorized", "succeeded",
+        "failed", "cancelled", "refunded", NULL };
 
     (void)ctx;
     return name_index(names, text) < 0
@@ -169,7 +172,8 @@ static const char *check_refund_state(struct ctx *ctx, const char *text)
 }
 
 #define FILTERS                                                                                                        \
-    FIELD(struct payment_filter, limit, .optional = true, .min = 1, .max = 100, .summary = "Entries at most; 20 by default"), \
+    FIELD(struct payment_filter, limit, .optional = true, .min = 1, .max = 100,                                        \
+        .summary = "Entries at most; 20 by default"),                                                                  \
         FIELD(struct payment_filter, status, .optional = true, .check = check_status),                                 \
         FIELD(struct payment_filter, customer_id, .optional = true, .max = 255, .check = check_id),                    \
         FIELD(struct payment_filter, reference, .optional = true, .max = 200),                                         \
@@ -179,7 +183,8 @@ static const char *check_refund_state(struct ctx *ctx, const char *text)
             .summary = "Ours or the provider's"),                                                                      \
         FIELD(struct payment_filter, checkout_session_id, .optional = true, .max = 255, .check = check_id),            \
         FIELD(struct payment_filter, refund_state, .optional = true, .check = check_refund_state),                     \
-        FIELD(struct payment_filter, created_after, .optional = true), FIELD(struct payment_filter, created_before, .optional = true)
+        FIELD(struct payment_filter, created_after, .optional = true),                                                 \
+        FIELD(struct payment_filter, created_before, .optional = true)
 
 const struct field payment_list_query[] = {
     FILTERS,
@@ -199,7 +204,8 @@ static struct error *view_all(struct ctx *ctx, struct field_list *payments, stru
     out->count = payments->count;
     out->items = arena_array(ctx->arena, payments->count + 1, sizeof(struct payment_view));
     for (size_t i = 0; i < payments->count; i++)
-        TRY(payment_view(ctx, (const struct payment *)payments->items + i, false, (struct payment_view *)out->items + i));
+        TRY(payment_view(ctx, (const struct payment *)payments->items + i, false,
+            (struct payment_view *)out->items + i));
     return NULL;
 }
 

@@ -7,11 +7,14 @@
 #include "provider/provider.h"
 
 #define COLUMNS                                                                                                        \
-    "id, mode, status, amount, currency, amount_captured, amount_refunded, amount_refunding, refund_state, dispute_state,"      \
-    " capture, confirmation, customer_id, checkout_id, description, reference, metadata, return_url, provider,"       \
-    " provider_payment_id, provider_charge_id, method_id, method_type, method_brand, method_last4, method_exp_month," \
-    " method_exp_year, method_country, method_funding, method_wallet, method_fingerprint, failure_class, failure_code," \
-    " failure_message, next_action, next_action_url, client_secret, cancel_reason, created_by, checked_at, created_at,"  \
+    "id, mode, status, amount, currency, amount_captured, amount_refunded, amount_refunding, refund_state, "           \
+    "dispute_state,"                                                                                                   \
+    " capture, confirmation, customer_id, checkout_id, description, reference, metadata, return_url, provider,"        \
+    " provider_payment_id, provider_charge_id, method_id, method_type, method_brand, method_last4, method_exp_month,"  \
+    " method_exp_year, method_country, method_funding, method_wallet, method_fingerprint, failure_class, "             \
+    "failure_code,"                                                                                                    \
+    " failure_message, next_action, next_action_url, client_secret, cancel_reason, created_by, checked_at, "           \
+    "created_at,"                                                                                                      \
     " updated_at"
 
 static const struct field columns[] = {
@@ -61,7 +64,7 @@ static const struct field columns[] = {
 
 /* Our ids and the providers' never look alike, so one parameter serves both; two index look-ups. */
 #define BY_ID                                                                                                          \
-    " WHERE id = (SELECT id FROM payments WHERE id = $1"                                                              \
+    " WHERE id = (SELECT id FROM payments WHERE id = $1"                                                               \
     "             UNION SELECT id FROM payments WHERE provider = $2 AND provider_payment_id = $1)"                     \
     "   AND ($3::text IS NULL OR customer_id = $3)"
 
@@ -101,28 +104,32 @@ struct error *payment_by_reference(struct ctx *ctx, const char *provider, const 
 
 struct error *payment_insert(struct ctx *ctx, const struct payment *payment)
 {
-    SQL(insert, "INSERT INTO payments (id, mode, status, amount, currency, capture, confirmation, customer_id, checkout_id,"
-                " description, reference, metadata, return_url, provider, method_id, created_by, created_at, updated_at)"
-                "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, coalesce($12::jsonb, '{}'), $13, $14, $15, $16, $17, $17)");
+    SQL(insert,
+        "INSERT INTO payments (id, mode, status, amount, currency, capture, confirmation, customer_id, checkout_id,"
+        " description, reference, metadata, return_url, provider, method_id, created_by, created_at, updated_at)"
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, coalesce($12::jsonb, '{}'), $13, $14, $15, $16, $17, "
+        "$17)");
 
     return db_exec(ctx, &insert,
-        PARAMS(P(payment->id), P(mode_names[payment->mode]), P(payment_status_names[payment->status]), P(payment->amount.minor),
-            P((const char *)payment->amount.currency), P(payment_capture_names[payment->capture]),
-            P(payment_confirmation_names[payment->confirmation]), P(payment->customer_id), P(payment->checkout_id),
-            P(payment->description), P(payment->reference), P(payment->metadata), P(payment->return_url), P(payment->provider),
-            P(payment->method_id), P(payment->created_by), P(payment->created_at)),
+        PARAMS(P(payment->id), P(mode_names[payment->mode]), P(payment_status_names[payment->status]),
+            P(payment->amount.minor), P((const char *)payment->amount.currency),
+            P(payment_capture_names[payment->capture]), P(payment_confirmation_names[payment->confirmation]),
+            P(payment->customer_id), P(payment->checkout_id), P(payment->description), P(payment->reference),
+            P(payment->metadata), P(payment->return_url), P(payment->provider), P(payment->method_id),
+            P(payment->created_by), P(payment->created_at)),
         NULL);
 }
 
 struct error *payment_update(struct ctx *ctx, struct payment *payment)
 {
-    SQL(update, "UPDATE payments SET status = $2, amount_captured = $3, amount_refunded = $4, amount_refunding = $5,"
-                " dispute_state = $6, return_url = $7, provider_payment_id = $8, provider_charge_id = $9, method_id = $10,"
-                " method_type = $11, method_brand = $12, method_last4 = $13, method_exp_month = nullif($14::int, 0),"
-                " method_exp_year = nullif($15::int, 0), method_country = $16, method_funding = $17, method_wallet = $18,"
-                " method_fingerprint = $19, failure_class = $20, failure_code = $21, failure_message = $22, next_action = $23,"
-                " next_action_url = $24, client_secret = $25, cancel_reason = $26, checked_at = $27, updated_at = $28"
-                " WHERE id = $1");
+    SQL(update,
+        "UPDATE payments SET status = $2, amount_captured = $3, amount_refunded = $4, amount_refunding = $5,"
+        " dispute_state = $6, return_url = $7, provider_payment_id = $8, provider_charge_id = $9, method_id = $10,"
+        " method_type = $11, method_brand = $12, method_last4 = $13, method_exp_month = nullif($14::int, 0),"
+        " method_exp_year = nullif($15::int, 0), method_country = $16, method_funding = $17, method_wallet = $18,"
+        " method_fingerprint = $19, failure_class = $20, failure_code = $21, failure_message = $22, next_action = $23,"
+        " next_action_url = $24, client_secret = $25, cancel_reason = $26, checked_at = $27, updated_at = $28"
+        " WHERE id = $1");
 
     payment->updated_at = ctx->now;
     return db_exec(ctx, &update,
@@ -130,9 +137,10 @@ struct error *payment_update(struct ctx *ctx, struct payment *payment)
             P(payment->amount_refunded.minor), P(payment->amount_refunding.minor),
             P(dispute_standing_names[payment->dispute_state]), P(payment->return_url), P(payment->provider_payment_id),
             P(payment->provider_charge_id), P(payment->method_id), P(payment->method_type), P(payment->method_brand),
-            P(payment->method_last4), P(payment->method_exp_month), P(payment->method_exp_year), P(payment->method_country),
-            P(payment->method_funding), P(payment->method_wallet), P(payment->method_fingerprint), P(payment->failure_class),
-            P(payment->failure_code), P(payment->failure_message), P(payment->next_action), P(payment->next_action_url),
+            P(payment->method_last4), P(payment->method_exp_month), P(payment->method_exp_year),
+            P(payment->method_country), P(payment->method_funding), P(payment->method_wallet),
+            P(payment->method_fingerprint), P(payment->failure_class), P(payment->failure_code),
+            P(payment->failure_message), P(payment->next_action), P(payment->next_action_url),
             P(payment->client_secret), P(payment->cancel_reason), P(payment->checked_at), P(payment->updated_at)),
         NULL);
 }
@@ -149,7 +157,7 @@ struct error *payment_checked(struct ctx *ctx, const char *id)
 /* The API's words cover several of ours, and "refunded" is a succeeded one of which all went back. */
 #define FILTER                                                                                                         \
     " WHERE ($1::text IS NULL OR customer_id = $1)"                                                                    \
-    "   AND ($2::text IS NULL OR status = ANY (CASE $2 WHEN 'pending' THEN '{created}'"                               \
+    "   AND ($2::text IS NULL OR status = ANY (CASE $2 WHEN 'pending' THEN '{created}'"                                \
     "        WHEN 'processing' THEN '{processing,unknown}' WHEN 'refunded' THEN '{succeeded}'"                         \
     "        ELSE ARRAY[$2] END::text[]))"                                                                             \
     "   AND ($2::text IS NULL OR $2 NOT IN ('succeeded', 'refunded') OR (refund_state = 'full') = ($2 = 'refunded'))"  \
@@ -171,8 +179,9 @@ struct error *payment_checked(struct ctx *ctx, const char *id)
 
 struct error *payment_list(struct ctx *ctx, const struct payment_filter *filter, struct field_list *out)
 {
-    SQL(list, "SELECT " COLUMNS " FROM payments" FILTER
-              "   AND ($13::text IS NULL OR id < $13) ORDER BY id DESC LIMIT $14 OFFSET $15");
+    SQL(list,
+        "SELECT " COLUMNS " FROM payments" FILTER
+        "   AND ($13::text IS NULL OR id < $13) ORDER BY id DESC LIMIT $14 OFFSET $15");
 
     return db_list(ctx, &list, PARAMS(FILTER_PARAMS, P(filter->cursor), P(filter->limit), P(filter->offset)), columns,
         sizeof(struct payment), out);
@@ -193,10 +202,11 @@ struct error *payment_count(struct ctx *ctx, const struct payment_filter *filter
 
 struct error *payment_list_unfinished(struct ctx *ctx, struct field_list *out)
 {
-    SQL(unfinished, "SELECT id FROM payments WHERE status IN ('created', 'requires_action', 'processing', 'unknown')"
-                    "   AND updated_at < $1::timestamptz - interval '10 seconds'"
-                    " UNION SELECT payment_id FROM attempts WHERE status = 'open' AND phase <> 'waiting'"
-                    "   AND updated_at < $1::timestamptz - interval '10 seconds' LIMIT 10000");
+    SQL(unfinished,
+        "SELECT id FROM payments WHERE status IN ('created', 'requires_action', 'processing', 'unknown')"
+        "   AND updated_at < $1::timestamptz - interval '10 seconds'"
+        " UNION SELECT payment_id FROM attempts WHERE status = 'open' AND phase <> 'waiting'"
+        "   AND updated_at < $1::timestamptz - interval '10 seconds' LIMIT 10000");
     struct row {
         const char *id;
     };
@@ -208,8 +218,8 @@ struct error *payment_list_unfinished(struct ctx *ctx, struct field_list *out)
 /* Attempts --------------------------------------------------------------------------------------------------------- */
 
 const char *const attempt_operation_names[] = { "charge", "capture", "cancel", NULL };
-static const char *const attempt_status_names[] = { "open", "succeeded", "declined", "refused", "not_executed", "superseded",
-    NULL };
+static const char *const attempt_status_names[] = { "open", "succeeded", "declined", "refused", "not_executed",
+    "superseded", NULL };
 static const char *const attempt_phase_names[] = { "creating", "waiting", "confirming", "done", NULL };
 
 static const struct field attempt_columns[] = {
@@ -234,9 +244,10 @@ static const struct field attempt_columns[] = {
 
 struct error *attempt_insert(struct ctx *ctx, const struct attempt *attempt)
 {
-    SQL(insert, "INSERT INTO attempts (id, payment_id, operation, status, phase, amount, method, confirms, off_session,"
-                " api_version, created_by, created_at, updated_at)"
-                "VALUES ($1, $2, $3, 'open', $4, $5, $6, $7, $8, $9, $10, $11, $11)");
+    SQL(insert,
+        "INSERT INTO attempts (id, payment_id, operation, status, phase, amount, method, confirms, off_session,"
+        " api_version, created_by, created_at, updated_at)"
+        "VALUES ($1, $2, $3, 'open', $4, $5, $6, $7, $8, $9, $10, $11, $11)");
     struct error *error = db_exec(ctx, &insert,
         PARAMS(P(attempt->id), P(attempt->payment_id), P(attempt_operation_names[attempt->operation]),
             P(attempt_phase_names[attempt->phase]), P(attempt->amount), P(attempt->method), P(attempt->confirms),
@@ -250,9 +261,10 @@ struct error *attempt_insert(struct ctx *ctx, const struct attempt *attempt)
 
 struct error *attempt_update(struct ctx *ctx, const struct attempt *attempt)
 {
-    SQL(update, "UPDATE attempts SET status = $2, phase = $3, method = $4, confirms = $5, off_session = $6,"
-                " provider_request_id = coalesce($7, provider_request_id), failure_class = $8, failure_code = $9, tries = $10,"
-                " updated_at = $11 WHERE id = $1");
+    SQL(update,
+        "UPDATE attempts SET status = $2, phase = $3, method = $4, confirms = $5, off_session = $6,"
+        " provider_request_id = coalesce($7, provider_request_id), failure_class = $8, failure_code = $9, tries = $10,"
+        " updated_at = $11 WHERE id = $1");
 
     return db_exec(ctx, &update,
         PARAMS(P(attempt->id), P(attempt_status_names[attempt->status]), P(attempt_phase_names[attempt->phase]),
@@ -262,7 +274,8 @@ struct error *attempt_update(struct ctx *ctx, const struct attempt *attempt)
 }
 
 #define ATTEMPT_COLUMNS                                                                                                \
-    "id, payment_id, operation, status, phase, amount, method, confirms, off_session, api_version, provider_request_id," \
+    "id, payment_id, operation, status, phase, amount, method, confirms, off_session, api_version, "                   \
+    "provider_request_id,"                                                                                             \
     " failure_class, failure_code, tries, created_by, created_at"
 
 struct error *attempt_open(struct ctx *ctx, const char *payment_id, struct attempt *out, bool *found)

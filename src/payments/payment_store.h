@@ -18,7 +18,7 @@ MUST_CHECK struct error *payment_by_reference(struct ctx *ctx, const char *provi
 
 /* What a list may be narrowed by; unset members are any. */
 struct payment_filter {
-    int64_t limit;  // 1 to 100
+    int64_t limit;      // 1 to 100
     const char *cursor; // id of the last one seen
     int64_t offset;
     const char *status; // public words

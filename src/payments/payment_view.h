@@ -15,8 +15,8 @@ struct payment_method_shown {
 };
 
 struct payment_failure {
-    const char *code;    // our class: "insufficient_funds"
-    const char *message; // a sentence for the payer
+    const char *code;         // our class: "insufficient_funds"
+    const char *message;      // a sentence for the payer
     const char *decline_code; // the provider's
 };
 

@@ -6,7 +6,8 @@
 #include "web/request.h"
 
 const struct field refund_asked[] = {
-    FIELD(struct refund_request, amount, .optional = true, .min = 1, .summary = "What goes back; all that is left without one"),
+    FIELD(struct refund_request, amount, .optional = true, .min = 1,
+        .summary = "What goes back; all that is left without one"),
     FIELD(struct refund_request, reason, .optional = true, .max = 500, .summary = "requested_by_customer by default"),
     FIELD_END,
 };

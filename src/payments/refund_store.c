@@ -4,7 +4,8 @@
 #include "db/db.h"
 
 #define COLUMNS                                                                                                        \
-    "id, payment_id, status, amount, currency, reason, provider, provider_refund_id, origin, failure_code, key_number," \
+    "id, payment_id, status, amount, currency, reason, provider, provider_refund_id, origin, failure_code, "           \
+    "key_number,"                                                                                                      \
     " created_by, created_at, updated_at"
 
 const char *const refund_status_names[] = { "processing", "succeeded", "failed", "cancelled", NULL };
@@ -29,10 +30,11 @@ static const struct field columns[] = {
 
 struct error *refund_get(struct ctx *ctx, const char *id, struct refund *out)
 {
-    SQL(get, "SELECT " COLUMNS " FROM refunds"
-             " WHERE id = (SELECT id FROM refunds WHERE id = $1"
-             "             UNION SELECT id FROM refunds WHERE provider_refund_id = $1 LIMIT 1)"
-             "   AND ($2::text IS NULL OR payment_id IN (SELECT id FROM payments WHERE customer_id = $2))");
+    SQL(get,
+        "SELECT " COLUMNS " FROM refunds"
+        " WHERE id = (SELECT id FROM refunds WHERE id = $1"
+        "             UNION SELECT id FROM refunds WHERE provider_refund_id = $1 LIMIT 1)"
+        "   AND ($2::text IS NULL OR payment_id IN (SELECT id FROM payments WHERE customer_id = $2))");
     struct error *error = db_one(ctx, &get, PARAMS(P(id), P(ctx->principal.customer_id)), columns, out);
 
     return error && error->code == E_NOT_FOUND ? error_new(ctx, E_NOT_FOUND, "There is no such refund.") : error;
@@ -40,23 +42,26 @@ struct error *refund_get(struct ctx *ctx, const char *id, struct refund *out)
 
 struct error *refund_insert(struct ctx *ctx, const struct refund *refund)
 {
-    SQL(insert, "INSERT INTO refunds (id, payment_id, status, amount, currency, reason, provider, provider_refund_id, origin,"
-                " created_by, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)");
+    SQL(insert,
+        "INSERT INTO refunds (id, payment_id, status, amount, currency, reason, provider, provider_refund_id, origin,"
+        " created_by, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)");
 
     return db_exec(ctx, &insert,
         PARAMS(P(refund->id), P(refund->payment_id), P(refund_status_names[refund->status]), P(refund->amount.minor),
-            P((const char *)refund->amount.currency), P(refund->reason), P(refund->provider), P(refund->provider_refund_id),
-            P(refund_origin_names[refund->origin]), P(refund->created_by), P(refund->created_at)),
+            P((const char *)refund->amount.currency), P(refund->reason), P(refund->provider),
+            P(refund->provider_refund_id), P(refund_origin_names[refund->origin]), P(refund->created_by),
+            P(refund->created_at)),
         NULL);
 }
 
 struct error *refund_update(struct ctx *ctx, const struct refund *refund)
 {
-    SQL(update, "UPDATE refunds SET status = $2, provider_refund_id = $3, failure_code = $4, updated_at = $5 WHERE id = $1");
+    SQL(update,
+        "UPDATE refunds SET status = $2, provider_refund_id = $3, failure_code = $4, updated_at = $5 WHERE id = $1");
 
     return db_exec(ctx, &update,
-        PARAMS(P(refund->id), P(refund_status_names[refund->status]), P(refund->provider_refund_id), P(refund->failure_code),
-            P(ctx->now)),
+        PARAMS(P(refund->id), P(refund_status_names[refund->status]), P(refund->provider_refund_id),
+            P(refund->failure_code), P(ctx->now)),
         NULL);
 }
 
@@ -67,11 +72,12 @@ struct error *refund_next_key(struct ctx *ctx, const struct refund *refund)
     return db_exec(ctx, &next, PARAMS(P(refund->id), P(refund->key_number)), NULL);
 }
 
-struct error *refund_known(struct ctx *ctx, const char *payment_id, const char *id, const char *reference, struct refund *out,
-    bool *found)
+struct error *refund_known(struct ctx *ctx, const char *payment_id, const char *id, const char *reference,
+    struct refund *out, bool *found)
 {
-    SQL(known, "SELECT " COLUMNS " FROM refunds"
-               " WHERE payment_id = $1 AND (id = $2 OR provider_refund_id = $3) ORDER BY id LIMIT 1");
+    SQL(known,
+        "SELECT " COLUMNS " FROM refunds"
+        " WHERE payment_id = $1 AND (id = $2 OR provider_refund_id = $3) ORDER BY id LIMIT 1");
 
     return db_maybe(ctx, &known, PARAMS(P(payment_id), P(id), P(reference)), columns, out, found);
 }
@@ -85,8 +91,9 @@ struct error *refund_of_payment(struct ctx *ctx, const char *payment_id, struct 
 
 struct error *refund_count_since(struct ctx *ctx, const char *customer_id, struct instant since, int64_t *out)
 {
-    SQL(count, "SELECT count(*) AS count FROM payments p JOIN refunds r ON r.payment_id = p.id"
-               " WHERE p.customer_id = $1 AND r.origin = 'till' AND r.created_at > $2");
+    SQL(count,
+        "SELECT count(*) AS count FROM payments p JOIN refunds r ON r.payment_id = p.id"
+        " WHERE p.customer_id = $1 AND r.origin = 'till' AND r.created_at > $2");
     struct row {
         int64_t count;
     } row;
@@ -99,8 +106,9 @@ struct error *refund_count_since(struct ctx *ctx, const char *customer_id, struc
 
 struct error *refund_list_unfinished(struct ctx *ctx, struct field_list *out)
 {
-    SQL(unfinished, "SELECT id FROM refunds WHERE status = 'processing'"
-                    "   AND updated_at < $1::timestamptz - interval '10 seconds' LIMIT 10000");
+    SQL(unfinished,
+        "SELECT id FROM refunds WHERE status = 'processing'"
+        "   AND updated_at < $1::timestamptz - interval '10 seconds' LIMIT 10000");
     struct row {
         const char *id;
     };

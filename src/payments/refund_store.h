@@ -18,6 +18,7 @@ MUST_CHECK struct error *refund_of_payment(struct ctx *ctx, const char *payment_
 /* Ids (const char *) of those that the provider should have said more of by now. */
 MUST_CHECK struct error *refund_list_unfinished(struct ctx *ctx, struct field_list *out);
 /* Refunds of a customer's payments since a time. */
-MUST_CHECK struct error *refund_count_since(struct ctx *ctx, const char *customer_id, struct instant since, int64_t *out);
+MUST_CHECK struct error *refund_count_since(struct ctx *ctx, const char *customer_id, struct instant since,
+    int64_t *out);
 
 #endif

@@ -14,7 +14,8 @@
 #define PAGES 50
 #define FIRST_SECONDS 86400 // how far back the first sweep looks
 
-static struct error *take(struct ctx *ctx, const struct provider *provider, const struct provider_event *said, int64_t *found)
+static struct error *take(struct ctx *ctx, const struct provider *provider, const struct provider_event *said,
+    int64_t *found)
 {
     struct webhook_event event = {
         .id = id_new(ctx, "whe"),

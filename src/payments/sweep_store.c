@@ -19,9 +19,10 @@ struct error *sweep_get(struct ctx *ctx, const char *provider, struct sweep *out
 
 struct error *sweep_put(struct ctx *ctx, const char *provider, const struct sweep *sweep)
 {
-    SQL(put, "INSERT INTO sweeps (provider, last_event_id, swept_until, ran_at) VALUES ($1, $2, $3, $4)"
-             "ON CONFLICT (provider) DO UPDATE SET last_event_id = excluded.last_event_id,"
-             " swept_until = excluded.swept_until, ran_at = excluded.ran_at");
+    SQL(put,
+        "INSERT INTO sweeps (provider, last_event_id, swept_until, ran_at) VALUES ($1, $2, $3, $4)"
+        "ON CONFLICT (provider) DO UPDATE SET last_event_id = excluded.last_event_id,"
+        " swept_until = excluded.swept_until, ran_at = excluded.ran_at");
 
     return db_exec(ctx, &put, PARAMS(P(provider), P(sweep->last_event_id), P(sweep->swept_until), P(ctx->now)), NULL);
 }

@@ -95,7 +95,8 @@ struct error *webhook_replay(struct ctx *ctx, const char *id, struct webhook_eve
 
 /* Which payment of ours a provider's payment is: by its reference, or by our id in it when the event is faster than the answer
  * that brings us the reference. */
-static struct error *whose(struct ctx *ctx, const struct webhook_event *event, const struct snapshot *snapshot, const char **id)
+static struct error *whose(struct ctx *ctx, const struct webhook_event *event, const struct snapshot *snapshot,
+    const char **id)
 {
     struct payment payment;
     bool found;
@@ -148,9 +149,11 @@ struct error *webhook_task(struct ctx *ctx, const struct job *job)
         return NULL;
     error = process(ctx, &event);
     if (error && (job->attempts >= MAX_TRIES || error_status(error->code) < 500)) {
-        log_error(ctx, "webhook.failed", "%s %s: %s", event.id, event.type, error->cause ? error->cause : error->detail);
+        log_error(ctx, "webhook.failed", "%s %s: %s", event.id, event.type,
+            error->cause ? error->cause : error->detail);
         TRY(decision_ask(ctx, "webhook_failed", event.id, (struct money){ 0 },
-            arena_printf(ctx->arena, "The event %s of %s could not be processed: %s", event.type, event.provider, error->detail),
+            arena_printf(ctx->arena, "The event %s of %s could not be processed: %s", event.type, event.provider,
+                error->detail),
             "Mend the cause, then replay the event."));
         return webhook_set_status(ctx, event.id, WEBHOOK_FAILED, error_name(error->code));
     }

@@ -4,7 +4,8 @@
 #include "db/db.h"
 
 #define COLUMNS                                                                                                        \
-    "id, provider, provider_event_id, type, api_version, object_id, payment_reference, status, error, event_created_at," \
+    "id, provider, provider_event_id, type, api_version, object_id, payment_reference, status, error, "                \
+    "event_created_at,"                                                                                                \
     " received_at, processed_at"
 
 const char *const webhook_status_names[] = { "stored", "processed", "ignored", "failed", NULL };
@@ -27,9 +28,10 @@ static const struct field columns[] = {
 
 struct error *webhook_row(struct ctx *ctx, const char *id, struct webhook_event *out)
 {
-    SQL(get, "SELECT " COLUMNS " FROM webhook_events"
-             " WHERE id = (SELECT id FROM webhook_events WHERE id = $1"
-             "             UNION SELECT id FROM webhook_events WHERE provider_event_id = $1 LIMIT 1)");
+    SQL(get,
+        "SELECT " COLUMNS " FROM webhook_events"
+        " WHERE id = (SELECT id FROM webhook_events WHERE id = $1"
+        "             UNION SELECT id FROM webhook_events WHERE provider_event_id = $1 LIMIT 1)");
     struct error *error = db_one(ctx, &get, PARAMS(P(id)), columns, out);
 
     return error && error->code == E_NOT_FOUND ? error_new(ctx, E_NOT_FOUND, "There is no such event.") : error;
@@ -37,11 +39,12 @@ struct error *webhook_row(struct ctx *ctx, const char *id, struct webhook_event 
 
 struct error *webhook_insert(struct ctx *ctx, const struct webhook_event *event, bool *inserted)
 {
-    SQL(insert, "INSERT INTO webhook_events (id, provider, provider_event_id, type, api_version, object_id, payment_reference,"
-                " status, payload, source, event_created_at, received_at)"
-                "VALUES ($1, $2, $3, $4, $5, $6, $7, 'stored', $8,"
-                " CASE WHEN $8::bytea IS NULL THEN 'swept' ELSE 'delivered' END, $9, $10)"
-                "ON CONFLICT (provider, provider_event_id) DO NOTHING");
+    SQL(insert,
+        "INSERT INTO webhook_events (id, provider, provider_event_id, type, api_version, object_id, payment_reference,"
+        " status, payload, source, event_created_at, received_at)"
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, 'stored', $8,"
+        " CASE WHEN $8::bytea IS NULL THEN 'swept' ELSE 'delivered' END, $9, $10)"
+        "ON CONFLICT (provider, provider_event_id) DO NOTHING");
     int64_t affected;
 
     TRY(db_exec(ctx, &insert,
@@ -62,10 +65,11 @@ struct error *webhook_set_status(struct ctx *ctx, const char *id, enum webhook_s
 
 struct error *webhook_rows(struct ctx *ctx, const struct webhook_filter *filter, struct field_list *out)
 {
-    SQL(list, "SELECT " COLUMNS " FROM webhook_events"
-              " WHERE ($1::text IS NULL OR provider = $1) AND ($2::text IS NULL OR type = $2)"
-              "   AND ($3::text IS NULL OR payment_reference = $3) AND ($4::text IS NULL OR status = $4)"
-              "   AND ($5::text IS NULL OR id < $5) ORDER BY id DESC LIMIT $6");
+    SQL(list,
+        "SELECT " COLUMNS " FROM webhook_events"
+        " WHERE ($1::text IS NULL OR provider = $1) AND ($2::text IS NULL OR type = $2)"
+        "   AND ($3::text IS NULL OR payment_reference = $3) AND ($4::text IS NULL OR status = $4)"
+        "   AND ($5::text IS NULL OR id < $5) ORDER BY id DESC LIMIT $6");
 
     return db_list(ctx, &list,
         PARAMS(P(filter->provider), P(filter->type), P(filter->payment_reference),
