@@ -7,6 +7,8 @@ INSERT INTO ledger_accounts (code, kind, summary) VALUES
     ('bank', 'asset', 'What the providers paid out');
 
 INSERT INTO transitions (machine, from_state, to_state, why) VALUES
+    ('refund', 'failed', 'processing', 'given up before the provider was seen to have it'),
+    ('refund', 'failed', 'succeeded', 'given up before the provider was seen to have it'),
     ('dispute', 'inquiry', 'open', 'the inquiry became a dispute'),
     ('dispute', 'inquiry', 'won', 'the inquiry was closed'),
     ('dispute', 'inquiry', 'lost', 'the inquiry went against us'),

@@ -106,7 +106,7 @@ static enum refund_status status_of(const struct refund_view *view)
 }
 
 /* The provider never gives back more than was captured. So where its own refunds leave no room, those of ours that it does not
- * list were not executed and cannot be any more. */
+ * list were most likely not executed and cannot be any more; one that was after all comes back by take_back(). */
 static struct error *make_room(struct ctx *ctx, struct payment *payment, int64_t amount)
 {
     struct field_list list;
@@ -150,6 +150,18 @@ static struct error *adopt_new(struct ctx *ctx, struct payment *payment, const s
     return status_of(view) == REFUND_PROCESSING ? tell(ctx, &refund) : move(ctx, payment, &refund, status_of(view));
 }
 
+/* Given up without ever being seen at the provider, and now it is there. */
+static struct error *take_back(struct ctx *ctx, struct payment *payment, struct refund *refund, enum refund_status to)
+{
+    if (to != REFUND_PROCESSING && to != REFUND_SUCCEEDED)
+        return refund_update(ctx, refund);
+    TRY(make_room(ctx, payment, refund->amount.minor));
+    refund->failure_code = NULL;
+    if (to == REFUND_PROCESSING)
+        payment->amount_refunding.minor += refund->amount.minor;
+    return move(ctx, payment, refund, to);
+}
+
 struct error *refund_adopt(struct ctx *ctx, struct payment *payment, const struct refund_view *view, bool only_known)
 {
     struct refund refund;
@@ -158,8 +170,10 @@ struct error *refund_adopt(struct ctx *ctx, struct payment *payment, const struc
     TRY(refund_known(ctx, payment->id, view->refund_id, view->reference, &refund, &found));
     if (!found)
         return only_known ? NULL : adopt_new(ctx, payment, view);
-    bool named = !refund.provider_refund_id;
+    bool named = !refund.provider_refund_id && view->reference;
     refund.provider_refund_id = view->reference;
+    if (named && refund.status == REFUND_FAILED)
+        return take_back(ctx, payment, &refund, status_of(view));
     if (is_possible(refund.status, status_of(view)))
         return move(ctx, payment, &refund, status_of(view));
     return named ? refund_update(ctx, &refund) : NULL;
