@@ -219,6 +219,18 @@ const examples = {
     good: [() => [202, '/api/v1/webhooks/replay', { event_id: made.event }]],
     bad: [() => [400, '/api/v1/webhooks/replay', {}], () => [404, '/api/v1/webhooks/replay', { event_id: 'evt_never_seen' }]],
   },
+  'POST /api/v1/maintenance/{kind}': {
+    good: ['resolve', 'sweep', 'jobs', 'retention', 'seal'].map((kind) => () => [200, `/api/v1/maintenance/${kind}`]),
+    bad: [() => [404, '/api/v1/maintenance/dusting']],
+  },
+  'GET /api/v1/maintenance': {
+    good: [() => [200, '/api/v1/maintenance']],
+    bad: [],
+  },
+  'GET /api/v1/decisions': {
+    good: [() => [200, '/api/v1/decisions?limit=5']],
+    bad: [() => [400, '/api/v1/decisions?limit=none']],
+  },
   'GET /api/v1/openapi.json': {
     good: [() => [200, '/api/v1/openapi.json']],
     bad: [],
@@ -323,13 +335,13 @@ describe('without a key, or with one that may not, a route is answered as descri
     const route = { name, method: method.toLowerCase(), path: address };
     test(name, async () => {
       const operation = description.paths[address][route.method];
-      const without = await till.api(method, address.replace('{id}', 'x'), { apiKey: null });
+      const without = await till.api(method, address.replace(/\{\w+\}/, 'x'), { apiKey: null });
       checkAnswer(route, without);
       if (operation.security.length === 0) return assert.notEqual(without.status, 401);
       assert.equal(without.status, 401);
       assert.equal(without.headers.get('www-authenticate'), 'Bearer realm="till"');
       const poor = await till.makeKey(operation.security[0].api_key[0] === 'maintenance:run' ? 'payments:read' : 'maintenance:run');
-      const with_ = await till.api(method, address.replace('{id}', 'x'), { apiKey: poor });
+      const with_ = await till.api(method, address.replace(/\{\w+\}/, 'x'), { apiKey: poor });
       assert.equal(with_.status, 403);
       checkAnswer(route, with_);
     });

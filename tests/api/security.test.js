@@ -23,7 +23,7 @@ before(async () => {
   const description = (await till.api('GET', '/api/v1/openapi.json', { apiKey: null })).body;
   guarded = Object.entries(description.paths).flatMap(([address, operations]) => Object.entries(operations)
     .filter(([, operation]) => operation.security.length)
-    .map(([method, operation]) => ({ method: method.toUpperCase(), target: address.replace('{id}', 'x'), scope: operation.security[0].api_key[0] })));
+    .map(([method, operation]) => ({ method: method.toUpperCase(), target: address.replace(/\{\w+\}/, 'x'), scope: operation.security[0].api_key[0] })));
   checkout = (await till.api('POST', '/api/v1/checkout/sessions', { body: { amount: usd('5.00') } })).body;
 });
 after(() => till && till.stop());
