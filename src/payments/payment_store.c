@@ -126,7 +126,6 @@ static const struct field generated_columns[] = {
     FIELD_END,
 };
 
-/* Looking at a payment does not change it: how long it has waited is told by when it last changed. */
 struct error *payment_update(struct ctx *ctx, struct payment *payment)
 {
     SQL(update,
@@ -135,13 +134,10 @@ struct error *payment_update(struct ctx *ctx, struct payment *payment)
         " method_type = $11, method_brand = $12, method_last4 = $13, method_exp_month = nullif($14::int, 0),"
         " method_exp_year = nullif($15::int, 0), method_country = $16, method_funding = $17, method_wallet = $18,"
         " method_fingerprint = $19, failure_class = $20, failure_code = $21, failure_message = $22, next_action = $23,"
-        " next_action_url = $24, client_secret = $25, cancel_reason = $26, checked_at = $27,"
-        " updated_at = CASE WHEN (status, amount_captured, amount_refunded, amount_refunding, dispute_state,"
-        "        provider_payment_id, provider_charge_id, method_id, failure_code, next_action, cancel_reason)"
-        "     IS DISTINCT FROM ($2, $3, $4, $5, $6, $8, $9, $10, $21, $23, $26) THEN $28 ELSE updated_at END"
-        " WHERE id = $1 RETURNING updated_at");
-    static const struct field changed[] = { FIELD(struct payment, updated_at), FIELD_END };
+        " next_action_url = $24, client_secret = $25, cancel_reason = $26, checked_at = $27, updated_at = $28"
+        " WHERE id = $1 RETURNING refund_state");
 
+    payment->updated_at = ctx->now;
     return db_one(ctx, &update,
         PARAMS(P(payment->id), P(payment_status_names[payment->status]), P(payment->amount_captured.minor),
             P(payment->amount_refunded.minor), P(payment->amount_refunding.minor),
@@ -151,8 +147,8 @@ struct error *payment_update(struct ctx *ctx, struct payment *payment)
             P(payment->method_country), P(payment->method_funding), P(payment->method_wallet),
             P(payment->method_fingerprint), P(payment->failure_class), P(payment->failure_code),
             P(payment->failure_message), P(payment->next_action), P(payment->next_action_url),
-            P(payment->client_secret), P(payment->cancel_reason), P(payment->checked_at), P(ctx->now)),
-        changed, payment);
+            P(payment->client_secret), P(payment->cancel_reason), P(payment->checked_at), P(payment->updated_at)),
+        generated_columns, payment);
 }
 
 struct error *payment_checked(struct ctx *ctx, const char *id)
