@@ -25,12 +25,12 @@ struct config {
     const char *keys_file;            // TILL_KEYS_FILE
     struct keyring *keyring;
 
-    const char *url;           // TILL_URL: public address, without a slash at the end
-    const char *templates_dir; // TILL_TEMPLATES
-    const char *locales_dir;   // TILL_LOCALES
-    const char *sql_dir;       // TILL_SQL
-    const char *merchant_name; // MERCHANT_NAME
-    const char *support_email; // SUPPORT_EMAIL
+    const char *url;            // TILL_URL: public address, without a slash at the end
+    const char *templates_dir;  // TILL_TEMPLATES
+    const char *locales_dir;    // TILL_LOCALES
+    const char *sql_dir;        // TILL_SQL
+    const char *merchant_name;  // MERCHANT_NAME
+    const char *support_email;  // SUPPORT_EMAIL
     const char *return_origins; // RETURN_ORIGINS: origins of success_url, cancel_url and return_url, by spaces
     const char *trusted_proxies;
     const char *descriptor; // STATEMENT_DESCRIPTOR

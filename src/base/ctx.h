@@ -37,10 +37,10 @@ struct principal {
 struct ctx {
     struct arena *arena;
     const struct config *config;
-    struct db *db;                   // the pool
-    struct tx *tx;                   // the open transaction, or NULL
-    struct http *http;               // this thread's client
-    struct instant now;              // the domain's one clock (base/clock.h), read when the work began
+    struct db *db;      // the pool
+    struct tx *tx;      // the open transaction, or NULL
+    struct http *http;  // this thread's client
+    struct instant now; // the domain's one clock (base/clock.h), read when the work began
     struct principal principal;
     struct idempotency *idempotency; // the key that came with a request, or NULL
     const char *trace;               // request id; jobs carry on that of what caused them

@@ -141,16 +141,16 @@ static PGconn *connect_once(const struct db *db)
     return NULL;
 }
 
-/* Whether an idle connection was closed by the server: then its socket has something to read. */
+/* Whether an idle connection was closed by the server: then its socket has something to read, its last words first. */
 static bool still_alive(PGconn *conn)
 {
     struct pollfd fd = { .fd = PQsocket(conn), .events = POLLIN };
 
-    if (PQstatus(conn) != CONNECTION_OK)
-        return false;
-    if (poll(&fd, 1, 0) == 0)
-        return true;
-    return PQconsumeInput(conn) && PQstatus(conn) == CONNECTION_OK;
+    while (PQstatus(conn) == CONNECTION_OK && poll(&fd, 1, 0) > 0) {
+        if (!PQconsumeInput(conn))
+            return false;
+    }
+    return PQstatus(conn) == CONNECTION_OK;
 }
 
 static void drop(struct db *db, PGconn *conn)
@@ -408,7 +408,7 @@ static void set_member(struct ctx *ctx, const struct field *field, const PGresul
     case FIELD_NONE:
     case FIELD_OBJECT:
     case FIELD_LIST:
-        assert(!"a column is flat");
+        assert(false && "a column is flat");
     }
 }
 

@@ -255,7 +255,8 @@ struct outcome stripe_outcome(struct ctx *ctx, const struct stripe_answer *answe
         outcome.code = rule->error;
         outcome.detail = rule->detail;
     }
-    outcome.key_used = outcome.kind == OUTCOME_UNKNOWN && http->result == HTTP_ANSWERED && http->status >= 500 && http->replayed;
+    outcome.key_used =
+        outcome.kind == OUTCOME_UNKNOWN && http->result == HTTP_ANSWERED && http->status >= 500 && http->replayed;
     if (outcome.kind == OUTCOME_DECLINED)
         decline(answer, &outcome);
     if (outcome.kind == OUTCOME_NOT_EXECUTED)

@@ -40,7 +40,8 @@ END_TEST
 START_TEST(test_the_secret_is_nowhere)
 {
     struct api_key key;
-    const char *secret = strrchr(make("*", &key), '_') + 1;
+    const char *whole = arena_strdup(ctx.arena, make("*", &key));
+    const char *secret = strrchr(whole, '_') + 1;
 
     ck_assert_str_eq(testdb_value("SELECT count(*) FROM api_keys k WHERE position('%s' IN k::text) > 0", secret), "0");
     ck_assert_str_eq(testdb_value("SELECT count(*) FROM audit_log a WHERE position('%s' IN a::text) > 0", secret), "0");

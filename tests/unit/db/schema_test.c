@@ -47,15 +47,15 @@ END_TEST
 START_TEST(test_the_schema_explains_itself)
 {
     static const char *const silent[] = {
-        "SELECT string_agg(relname, ', ') FROM pg_class c"
-        " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v', 'p') AND obj_description(c.oid) IS "
-        "NULL",
-        "SELECT string_agg(relname || '.' || attname, ', ') FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
-        " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v', 'p') AND attnum > 0 AND NOT "
-        "attisdropped"
-        "   AND coalesce(col_description(c.oid, attnum), '') = ''",
-        "SELECT string_agg(proname, ', ') FROM pg_proc p"
-        " WHERE pronamespace = 'public'::regnamespace AND obj_description(p.oid) IS NULL",
+        ("SELECT string_agg(relname, ', ') FROM pg_class c"
+         " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v', 'p') AND obj_description(c.oid) IS "
+         "NULL"),
+        ("SELECT string_agg(relname || '.' || attname, ', ') FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+         " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v', 'p') AND attnum > 0 AND NOT "
+         "attisdropped"
+         "   AND coalesce(col_description(c.oid, attnum), '') = ''"),
+        ("SELECT string_agg(proname, ', ') FROM pg_proc p"
+         " WHERE pronamespace = 'public'::regnamespace AND obj_description(p.oid) IS NULL"),
     };
 
     ck_assert_str_eq(testdb_value("%s", silent[_i]), "");
