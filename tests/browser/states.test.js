@@ -18,13 +18,16 @@ const {
   pay,
   shot,
 } = require('./browser.js');
+const { until } = require('../lib/till.js');
 const { startStack } = require('./stack.js');
+
+const post = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' };
 
 let stack, browser;
 
 before(async () => {
   [stack, browser] = await Promise.all([
-    startStack({ env: { BREAKER_SECONDS: '4', BREAKER_THRESHOLD: '3' } }),
+    startStack({ env: { BREAKER_SECONDS: '15', BREAKER_THRESHOLD: '3' } }),
     launch(),
   ]);
 });
@@ -238,14 +241,14 @@ for (const size of Object.keys(SIZES).map(Number)) {
       await open(page, session);
       await stack.dial({ rules: [{ operation: 'POST /v1/payment_intents', action: 'error_500_not_executed' }] });
       try {
-        for (let tries = 0; tries < 3; tries += 1) {
+        // each process looks at the breaker once a second: until all of them know
+        let refused = 0;
+        await until(async () => {
           const other = await stack.session();
-          await fetch(`${other.url}/pay`, {
-            method: 'POST',
-            headers: { 'content-type': 'application/json' },
-            body: '{}',
-          });
-        }
+          const answer = await fetch(`${other.url}/pay`, post);
+          refused = answer.status === 503 ? refused + 1 : 0;
+          return refused === 6;
+        }, 'the open breaker');
         await pay(page, CARDS.good);
         await look(page, 'provider_down', /not possible right now/);
         assert.match(await page.getByTestId('message').textContent(), /not been charged/);
