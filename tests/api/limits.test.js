@@ -58,7 +58,7 @@ describe('requests', () => {
     }
   });
 
-  test('past the limit it is 429 with Retry-After, and nothing is done; another key goes on; the next window begins anew', async () => {
+  test('past the limit it is 429 with Retry-After and nothing is done, another key goes on, and the next window begins anew', async () => {
     const [key, other] = [await till.makeKey(), await till.makeKey()];
     for (let n = 0; n < LIMIT; n++) assert.equal((await list(key)).status, 200);
     const before_ = await till.db.value('SELECT count(*) FROM customers');
@@ -146,7 +146,7 @@ describe('payments and refunds of one customer, with the limits that are set by 
   const pay = (customer_id, more) =>
     till.api('POST', '/api/v1/payments', { body: { amount: usd('20.00'), payment_method_id: 'pm_card_visa', customer_id, ...more } });
 
-  test('ten attempts to pay an hour; then 429 until the hour is over', async () => {
+  test('ten attempts to pay an hour, then 429 until the hour is over', async () => {
     const [one, other] = [await customer(), await customer()];
     const waiting = (await pay(other, { payment_method_id: undefined })).body.id;
     for (let n = 0; n < 10; n++) {
@@ -173,7 +173,7 @@ describe('payments and refunds of one customer, with the limits that are set by 
     assert.equal((await pay(one)).status, 201);
   });
 
-  test('five refunds a day; then 429, save for keys that may do it in bulk', async () => {
+  test('five refunds a day, then 429, save for keys that may do it in bulk', async () => {
     const one = await customer();
     const payments = [(await pay(one)).body.id, (await pay(one)).body.id];
     const clerk = await till.makeKey('refunds:write payments:read', 'clerk');

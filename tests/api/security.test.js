@@ -220,7 +220,7 @@ describe('headers', () => {
     assert.ok(!JSON.stringify(plain).includes(till.sandboxUrl), 'other pages do not');
   });
 
-  test('for real Stripe the hosts are those that Stripe names; over TLS there is HSTS', async () => {
+  test('for real Stripe the hosts are those that Stripe names, and over TLS there is HSTS', async () => {
     const secure = await another({ TILL_URL: 'https://pay.example.com', STRIPE_JS_URL: null });
     try {
       const answer = await secure.ask('GET', new URL(checkout.url).pathname, { HTTP_ACCEPT: 'text/html' });
@@ -409,6 +409,34 @@ test('a database that cannot be reached is a 503 that says to come again, and no
     assert.ok(broken.lines().some((line) => line.event === 'db.connect' && line.message.includes('nonexistent')), 'the log says why');
   } finally {
     await broken.stop();
+  }
+});
+
+test('failures of ours have codes of their own, are safe to repeat, and say nothing of the inside', async () => {
+  const make = (key) => till.api('POST', '/api/v1/customers', { body: { reference: 'failed' }, key });
+  for (const [table, code] of [['customers', 'DB_ERROR'], ['idempotency_keys', 'IDEMPOTENCY_ERROR']]) {
+    await till.db.value(`REVOKE INSERT ON ${table} FROM till_app`);
+    const answer = await make('broken-1');
+    await till.db.value(`GRANT INSERT ON ${table} TO till_app`);
+    assert.equal(answer.status, 500, answer.text);
+    assert.equal(isProblem(assert, answer).code, code);
+    assert.doesNotMatch(answer.text, /permission|relation|denied/i);
+  }
+  assert.equal((await make('broken-1')).status, 201, 'the key is free');
+  assert.ok(till.logLines().some((line) => line.code === 'DB_ERROR' && /permission denied/.test(line.cause)), 'the log says why');
+
+  const stranger = await another({ STRIPE_SECRET_KEY: 'sk_test_notaccepted0000000000000' });
+  try {
+    const body = JSON.stringify({ amount: usd('5.00'), payment_method_id: 'pm_card_visa' });
+    const answer = await stranger.ask('POST', '/api/v1/payments', {
+      HTTP_AUTHORIZATION: `Bearer ${till.apiKey}`, CONTENT_TYPE: 'application/json', CONTENT_LENGTH: String(body.length),
+    }, body);
+    assert.equal(answer.status, 500, answer.text);
+    const problem = isProblem(assert, answer);
+    assert.equal(problem.code, 'STRIPE_ERROR');
+    assert.equal(problem.outcome, 'not_attempted');
+  } finally {
+    await stranger.stop();
   }
 });
 
