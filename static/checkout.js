@@ -305,7 +305,7 @@ function checkEmail() {
     const email = /** @type {HTMLInputElement | null} */ (document.getElementById("email"));
 
     if (!email) return [];
-    if (email.value.trim() === "") return [{ field: "email", message: text("email_missing") }];
+    if (email.value.trim() === "") return [];
     return email.validity.valid && /^\S+@\S+\.\S+$/.test(email.value.trim())
         ? []
         : [{ field: "email", message: text("email_invalid") }];
@@ -376,7 +376,8 @@ async function confirm(payment) {
     if (!stripe || !elements) return;
     const confirming = { done: false };
     const email = /** @type {HTMLInputElement | null} */ (document.getElementById("email"));
-    const details = email ? { payment_method_data: { billing_details: { email: email.value.trim() } } } : {};
+    const address = email ? email.value.trim() : "";
+    const details = address ? { payment_method_data: { billing_details: { email: address } } } : {};
 
     watch(confirming);
     /** @type {StripeError | undefined} */
@@ -407,7 +408,7 @@ async function askToPay() {
     const wait = pacer();
 
     for (let tries = 1; ; tries += 1) {
-        const answer = await ask(main.dataset.payUrl || "", email ? { email: email.value.trim() } : {});
+        const answer = await ask(main.dataset.payUrl || "", email && email.value.trim() ? { email: email.value.trim() } : {});
         if (answer.status !== 409 || tries === PAY_TRIES) return answer;
         await wait();
     }
@@ -531,7 +532,6 @@ async function mount() {
             loader: "auto",
         });
         const element = elements.create("payment", {
-            fields: { billingDetails: { email: document.getElementById("email") ? "never" : "auto" } },
             wallets: { link: "never" },
         });
         element.on("ready", () => {

@@ -374,10 +374,10 @@ static void add_data(json_t *data, const char *name, const char *value)
 static const char *script_texts(const struct page *page)
 {
     static const char *const names[] = { "pay_heading", "pay_button", "pay_button_busy", "submitting", "card_loading",
-        "card_check", "email_missing", "email_invalid", "errors", "authenticating", "requires_action", "processing",
-        "not_through", "network_lost_heading", "network_lost", "rate_limited_heading", "rate_limited",
-        "rate_limited_over", "provider_down_heading", "provider_down", "blocked_risk_heading", "blocked_risk",
-        "seconds", "minutes", "expires_in", NULL };
+        "card_check", "email_invalid", "errors", "authenticating", "requires_action", "processing", "not_through",
+        "network_lost_heading", "network_lost", "rate_limited_heading", "rate_limited", "rate_limited_over",
+        "provider_down_heading", "provider_down", "blocked_risk_heading", "blocked_risk", "seconds", "minutes",
+        "expires_in", NULL };
     json_t *texts = json_in(page->ctx->arena, json_object());
 
     for (const char *const *name = names; *name; name++)

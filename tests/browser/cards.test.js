@@ -113,6 +113,16 @@ for (const size of Object.keys(SIZES).map(Number)) {
       }));
   }
 
+  test(`a card is enough, without an e-mail address, at ${size}`, () =>
+    withPage(size, async (page) => {
+      const session = await stack.session();
+      await open(page, session);
+      await fillCard(page, CARDS.good);
+      await page.getByTestId('pay').click();
+      await inState(page, 'succeeded');
+      await assertOnePayment(session, 'succeeded');
+    }));
+
   test(`every field that is wrong is named at ${size}`, () =>
     withPage(size, async (page) => {
       const session = await stack.session();
