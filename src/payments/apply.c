@@ -282,8 +282,9 @@ static struct error *tell(struct ctx *ctx, const struct change *change)
         TRY(decision_settle(ctx, "unknown_outcome", payment->id, payment_status_names[payment->status]));
     if (payment->status != before->status)
         TRY(note(ctx, payment,
-            change->declined && payment->status == PAYMENT_CREATED ? "attempt_failed"
-                                                                   : payment_status_names[payment->status]));
+            payment->status != PAYMENT_CREATED ? payment_status_names[payment->status]
+                : change->declined             ? "attempt_failed"
+                                               : "pending"));
     else if (change->declined)
         TRY(note(ctx, payment, "attempt_failed"));
     if (payment->dispute_state != before->dispute_state)

@@ -184,18 +184,27 @@ static enum payment_status status_after_refusal(const struct payment *payment)
 
 /* C1 and T2: the provider's object, without moving money ------------------------------------------------------------ */
 
-static struct error *record_created(struct ctx *ctx, const struct snapshot *snapshot, struct payment *payment,
-    struct attempt *attempt)
+/* T2. A confirmation goes out only once it is on record that one may have, whoever brought us the id. */
+static struct error *step_on(struct ctx *ctx, struct payment *payment, struct attempt *attempt)
 {
     struct attempt open;
     bool found;
 
-    TRY(apply_provider_state(ctx, payment->id, snapshot, payment));
+    TRY(payment_lock(ctx, attempt->payment_id, payment));
     TRY(attempt_open(ctx, payment->id, &open, &found));
     if (!found || strcmp(open.id, attempt->id))
         return error_new(ctx, E_CONFLICT, "Another operation on this payment is under way.");
-    attempt->phase = attempt->confirms ? PHASE_CONFIRMING : PHASE_WAITING;
+    *attempt = open;
+    if (attempt->phase == PHASE_CREATING)
+        attempt->phase = attempt->confirms ? PHASE_CONFIRMING : PHASE_WAITING;
     return attempt_update(ctx, attempt);
+}
+
+static struct error *record_created(struct ctx *ctx, const struct snapshot *snapshot, struct payment *payment,
+    struct attempt *attempt)
+{
+    TRY(apply_provider_state(ctx, payment->id, snapshot, payment));
+    return step_on(ctx, payment, attempt);
 }
 
 static struct error *create_at_provider(struct ctx *ctx, struct payment *payment, struct attempt *attempt, bool fresh)
@@ -305,8 +314,12 @@ static struct error *charge(struct ctx *ctx, struct payment *payment, struct att
 {
     if (!payment->provider_payment_id)
         TRY(create_at_provider(ctx, payment, attempt, fresh));
-    if (!attempt->confirms || !payment->provider_payment_id)
-        return NULL; // for the payer's browser, or not known to exist
+    if (!payment->provider_payment_id)
+        return NULL; // not known to exist
+    if (attempt->phase == PHASE_CREATING)
+        TRY(IN_TX(ctx, step_on(ctx, payment, attempt)));
+    if (!attempt->confirms)
+        return NULL; // for the payer's browser
     failpoint("charge", "after_t2");
     struct outcome outcome = provider_of(payment)->confirm(ctx,
         &(struct confirm_request){
@@ -769,18 +782,50 @@ static bool is_older(struct ctx *ctx, struct instant since, int64_t seconds)
     return ctx->now.us - since.us > seconds * 1000000;
 }
 
+/* One of those who found that nothing has happened goes on; the others leave it to that one. */
+static struct error *count_try(struct ctx *ctx, struct attempt *attempt, struct payment *payment, bool *ours)
+{
+    struct attempt open;
+    bool found;
+
+    TRY(payment_lock(ctx, attempt->payment_id, payment));
+    TRY(attempt_open(ctx, payment->id, &open, &found));
+    *ours = found && !strcmp(open.id, attempt->id) && open.tries == attempt->tries;
+    if (!*ours)
+        return NULL;
+    *attempt = open;
+    attempt->tries++;
+    return attempt_update(ctx, attempt);
+}
+
 /* Proved that nothing happened: the request was accepted, so it is carried out, or given up when nobody waits any more. */
 static struct error *try_again(struct ctx *ctx, struct payment *payment, struct attempt *attempt)
 {
-    attempt->tries++;
-    if (attempt->tries <= MAX_TRIES && !is_older(ctx, attempt->created_at, TRY_AGAIN_SECONDS)) {
-        TRY(attempt_update(ctx, attempt));
+    bool ours = false;
+
+    TRY(IN_TX(ctx, count_try(ctx, attempt, payment, &ours)));
+    if (!ours)
+        return NULL;
+    if (attempt->tries <= MAX_TRIES && !is_older(ctx, attempt->created_at, TRY_AGAIN_SECONDS))
         return perform(ctx, payment, attempt, false);
-    }
     struct outcome given_up = { .kind = OUTCOME_NOT_EXECUTED, .decline_code = "given_up" };
     enum payment_status rest = attempt->operation == ATTEMPT_CHARGE ? PAYMENT_CREATED : payment->status;
     TRY(IN_TX(ctx, end_attempt(ctx, payment->id, attempt, ATTEMPT_NOT_EXECUTED, rest, &given_up, payment)));
     return attempt->operation == ATTEMPT_CHARGE ? give_up(ctx, payment, "not_completed") : NULL;
+}
+
+/* The object is there, and the payer's browser may have it. */
+static struct error *begin_waiting(struct ctx *ctx, const struct attempt *attempt, struct payment *payment)
+{
+    struct attempt open;
+    bool found;
+
+    TRY(payment_lock(ctx, attempt->payment_id, payment));
+    TRY(attempt_open(ctx, payment->id, &open, &found));
+    if (!found || strcmp(open.id, attempt->id) || open.phase != PHASE_CREATING)
+        return NULL;
+    open.phase = PHASE_WAITING;
+    return attempt_update(ctx, &open);
 }
 
 static bool is_done(const struct attempt *attempt, const struct snapshot *snapshot)
@@ -810,10 +855,8 @@ static struct error *go_on_attempt(struct ctx *ctx, struct payment *payment, str
         if (!open || strcmp(still.id, attempt->id) || is_done(attempt, &snapshot))
             return NULL;
         *attempt = still;
-        if (!attempt->confirms && attempt->operation == ATTEMPT_CHARGE) {
-            attempt->phase = PHASE_WAITING;
-            return attempt_update(ctx, attempt);
-        }
+        if (!attempt->confirms && attempt->operation == ATTEMPT_CHARGE)
+            return IN_TX(ctx, begin_waiting(ctx, attempt, payment));
     }
     return try_again(ctx, payment, attempt);
 }
@@ -837,12 +880,15 @@ static struct error *close_failed(struct ctx *ctx, struct payment *payment)
     return no_answer(ctx, payment, &outcome);
 }
 
-static bool is_overdue(struct ctx *ctx, const struct payment *payment)
+/* Whoever should act has had his time, since the payment last changed and since the last try began. */
+static bool is_overdue(struct ctx *ctx, const struct payment *payment, const struct attempt *open)
 {
-    if (payment->checkout_id)
-        return false; // ends with its session
-    return (payment->status == PAYMENT_REQUIRES_ACTION && is_older(ctx, payment->updated_at, ACTION_SECONDS))
-        || (payment->status == PAYMENT_CREATED && is_older(ctx, payment->updated_at, WAITING_SECONDS));
+    bool at_the_bank = payment->status == PAYMENT_REQUIRES_ACTION;
+    int64_t seconds = at_the_bank ? ACTION_SECONDS : WAITING_SECONDS;
+
+    if (payment->checkout_id || (!at_the_bank && payment->status != PAYMENT_CREATED))
+        return false; // that of a session ends with it
+    return is_older(ctx, payment->updated_at, seconds) && (!open || is_older(ctx, open->created_at, seconds));
 }
 
 /* Where the first run of a key could not reach the provider, the next run does what that one was asked for. */
@@ -878,7 +924,7 @@ struct error *payment_go_on(struct ctx *ctx, const char *id, struct payment *out
     else
         TRY(begin_again(ctx, out));
     TRY(close_failed(ctx, out));
-    return is_overdue(ctx, out) ? give_up(ctx, out, "abandoned") : NULL;
+    return is_overdue(ctx, out, open ? &attempt : NULL) ? give_up(ctx, out, "abandoned") : NULL;
 }
 
 /* Seconds until the resolver asks again (RELIABILITY.md 1.2). */
