@@ -318,13 +318,13 @@ async function startTill(options = {}) {
    * A request to the API; answers { status, headers, body, text }. `body` is sent as JSON, `key` as Idempotency-Key; apiKey null
    * sends none.
    */
-  till.api = async (method, address, { body, key, headers = {}, apiKey = till.apiKey, raw, base = till.url } = {}) => {
+  till.api = async (method, address, { body, key, headers = {}, apiKey = till.apiKey, raw, base = till.url, signal } = {}) => {
     const all = { ...headers };
     if (apiKey) all.authorization ??= `Bearer ${apiKey}`;
     if (key) all['idempotency-key'] = key;
     if (body !== undefined) all['content-type'] ??= 'application/json';
     const answer = await fetch(base + address, {
-      method, headers: all, redirect: 'manual', body: raw ?? (body === undefined ? undefined : JSON.stringify(body)),
+      method, headers: all, redirect: 'manual', signal, body: raw ?? (body === undefined ? undefined : JSON.stringify(body)),
     });
     const text = await answer.text();
     let parsed;
