@@ -168,8 +168,10 @@ async function becomesQuiet(till) {
         WHERE p.status IN ('unknown', 'processing') OR (a.id IS NOT NULL AND a.phase <> 'waiting' AND p.status <> 'requires_action')`
     );
     if (open.length) throw new Error(`still open: ${JSON.stringify(open.slice(0, 5))}`);
+    const events = await till.db.rows("SELECT subject, attempts, error FROM jobs WHERE kind = 'webhook.process'");
+    if (events.length) throw new Error(`not worked: ${JSON.stringify(events.slice(0, 5))}`);
     return true;
-  }, 'the payments come to their end');
+  }, 'the payments come to their end, and the events are worked');
   assert.deepEqual(await till.db.rows("SELECT kind, subject, error FROM jobs WHERE state = 'dead'"), [], 'dead jobs');
   assert.equal(await till.db.value("SELECT count(*) FROM jobs WHERE state = 'running' AND lease_until < now()"), '0');
 }

@@ -136,19 +136,21 @@ describe('paying', { concurrency: 4 }, () => {
   });
 
   test('twenty presses at once are one payment', async () => {
-    const one = await session();
-    const answers = await Promise.all(Array.from({ length: 20 }, () => press(one)));
-    for (const answer of answers) assert.ok([200, 409].includes(answer.status), answer.text);
-    const good = answers.filter((answer) => answer.body.client_secret);
-    assert.ok(good.length > 0);
-    assert.equal(new Set(good.map((answer) => answer.body.client_secret)).size, 1);
-    assert.equal(await till.db.value(`SELECT count(*) FROM payments WHERE checkout_id = '${one.id}'`), '1');
-    const { id } = (await till.api('GET', `/api/v1/payments?checkout_session_id=${one.id}`)).body.data[0];
-    const intents = (await till.sandbox.stripe('GET', 'payment_intents', { limit: 100 })).body.data;
-    assert.equal(intents.filter((intent) => intent.metadata.payment_id === id).length, 1);
-    await Promise.all(good.slice(0, 5).map((answer) => confirm(answer)));
-    await becomes(one, 'complete');
-    assert.equal((await oracle(till, id)).executed, 1);
+    await Promise.all([1, 2, 3].map(async () => {
+      const one = await session();
+      const answers = await Promise.all(Array.from({ length: 20 }, () => press(one)));
+      for (const answer of answers) assert.ok([200, 409].includes(answer.status), answer.text);
+      const good = answers.filter((answer) => answer.body.client_secret);
+      assert.ok(good.length > 0);
+      assert.equal(new Set(good.map((answer) => answer.body.client_secret)).size, 1);
+      assert.equal(await till.db.value(`SELECT count(*) FROM payments WHERE checkout_id = '${one.id}'`), '1');
+      const { id } = (await till.api('GET', `/api/v1/payments?checkout_session_id=${one.id}`)).body.data[0];
+      const intents = (await till.sandbox.stripe('GET', 'payment_intents', { limit: 100 })).body.data;
+      assert.equal(intents.filter((intent) => intent.metadata.payment_id === id).length, 1);
+      await Promise.all(good.slice(0, 5).map((answer) => confirm(answer)));
+      await becomes(one, 'complete');
+      assert.equal((await oracle(till, id)).executed, 1);
+    }));
   });
 
   test('a declined card leaves the door open for another', async () => {

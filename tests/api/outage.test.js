@@ -63,6 +63,9 @@ describe('the database', () => {
     assert.ok(Date.now() - start < 2000, `after ${Date.now() - start} ms`);
   }
 
+  /** Jobs whose runs ended with the database hold them for two minutes; here they end now. */
+  const endLeases = () => till.db.value("UPDATE jobs SET lease_until = now() WHERE state = 'running'");
+
   test('away: 503, healthz well, readyz not; back: as before', async () => {
     const payment = await paid(till);
     await postgres.stop('fast');
@@ -116,6 +119,7 @@ describe('the database', () => {
       await resolves(till, again.body.id, 'succeeded');
       assert.equal((await oracle(till, again.body.id)).executed, 1);
     }));
+    await endLeases();
     await becomesQuiet(till);
     const { charges } = await till.sandbox.ledger();
     const known = new Set((await till.db.rows('SELECT id FROM payments')).map((row) => row.id));
@@ -132,6 +136,7 @@ describe('the database', () => {
     const answer = await asked;
     assert.equal(answer.status, 503, answer.text);
     await comesBack();
+    await endLeases();
     await until(async () => {
       await hurry(till);
       return (await get(till, payment.id)).status === 'refunded';
