@@ -11,11 +11,6 @@ const { ask, fastcgi, httpRequest, isProblem, raw, variables } = require('./wire
 
 const { startProcess, startTill, stopProcess, until } = harness;
 const usd = (value) => ({ value, currency: 'USD' });
-const SCOPES = [
-  'payments:read', 'payments:write', 'refunds:write', 'refunds:bulk', 'customers:read', 'customers:write', 'checkout:read',
-  'checkout:write',
-  'webhooks:read', 'webhooks:write', 'maintenance:run', 'clock:write',
-];
 
 let till, guarded, checkout;
 before(async () => {
@@ -54,7 +49,7 @@ async function another(env) {
 describe('keys', () => {
   test('each scope opens its own routes and no other', async () => {
     assert.ok(guarded.length >= 20);
-    for (const scope of SCOPES) {
+    for (const scope of new Set([...guarded.map((route) => route.scope), 'refunds:bulk'])) {
       const apiKey = await till.makeKey(scope);
       for (const route of guarded) {
         const answer = await till.api(route.method, route.target, { apiKey });
