@@ -8,6 +8,8 @@
 #include "payments/checkout_api.h"
 #include "payments/payment_api.h"
 #include "payments/payment_view.h"
+#include "payments/reconcile.h"
+#include "payments/reconcile_api.h"
 #include "payments/refund_api.h"
 #include "payments/refund_view.h"
 #include "payments/webhook_api.h"
@@ -117,12 +119,26 @@ const struct route routes[] = {
     { "POST", "/api/v1/maintenance/{kind}", maintenance_api_run, ACCESS_API_KEY, .scope = "maintenance:run",
         .shown = maintenance_ran_shown, .tag = "Maintenance",
         .summary = "Run a kind of maintenance now: resolve, sweep, jobs, retention or seal" },
+    { "POST", "/api/v1/maintenance/reconcile", maintenance_api_reconcile, ACCESS_API_KEY, .scope = "maintenance:run",
+        .asked = maintenance_reconcile_asked, .shown = maintenance_ran_shown, .tag = "Maintenance",
+        .summary = "Compare our books with the providers': yesterday, or the time given" },
     { "GET", "/api/v1/maintenance", maintenance_api_list, ACCESS_API_KEY, .scope = "maintenance:run",
         .shown = maintenance_shown, .shown_list = true, .tag = "Maintenance",
         .summary = "The last run of each kind of maintenance" },
     { "GET", "/api/v1/decisions", maintenance_api_decisions, ACCESS_API_KEY, .scope = "payments:read",
         .query = maintenance_decisions_query, .shown = decision_shown, .shown_list = true, .tag = "Maintenance",
         .summary = "What a person must decide, with what is known and what to do" },
+
+    /* Reports */
+    { "GET", "/api/v1/reconciliations", reconcile_api_list, ACCESS_API_KEY, .scope = "reports:read",
+        .query = reconcile_list_query, .shown = reconciliation_shown, .shown_list = true, .tag = "Reports",
+        .summary = "List comparisons with the providers' books, newest first" },
+    { "GET", "/api/v1/reconciliations/{id}", reconcile_api_get, ACCESS_API_KEY, .scope = "reports:read",
+        .shown = reconciliation_shown, .tag = "Reports",
+        .summary = "One comparison with a provider's books" },
+    { "GET", "/api/v1/reconciliations/{id}/differences", reconcile_api_differences, ACCESS_API_KEY, .scope = "reports:read",
+        .query = reconcile_differences_query, .shown = difference_shown, .shown_list = true, .tag = "Reports",
+        .summary = "What a comparison found, each with what to do; as CSV with format=csv or Accept: text/csv" },
 
     /* The program itself */
     { "GET", "/api/v1/openapi.json", service_openapi, ACCESS_PUBLIC, .unlimited = true,

@@ -3,6 +3,7 @@
 #include "jobs/job.h"
 #include "payments/checkout.h"
 #include "payments/payment.h"
+#include "payments/reconcile.h"
 #include "payments/refund.h"
 #include "payments/sweep.h"
 #include "payments/webhook.h"
@@ -33,6 +34,10 @@ const struct task tasks[] = {
         .summary = "Ends a checkout session whose time has run out" },
     { "sweep", sweep_task, .every = 300, .lease = 300,
         .summary = "Reads the providers' own lists of events for what no webhook brought" },
+    { "reconcile", reconcile_task, .every = 86400, .lease = 3600,
+        .summary = "Compares the days that are over with the providers' books" },
+    { "reconcile.week", reconcile_week_task, .every = 604800, .lease = 3600,
+        .summary = "Compares the last seven days with the providers' books" },
     { "audit.seal", seal_audit, .every = 5,
         .summary = "Links new rows of the audit log into its chain" },
     { "retention", forget_expired, .every = 600,

@@ -13,7 +13,7 @@
 
 const char *const api_key_scopes[] = { "*", "payments:read", "payments:write", "refunds:write", "refunds:bulk",
     "customers:read", "customers:write", "checkout:read", "checkout:write", "webhooks:read", "webhooks:write",
-    "maintenance:run", "clock:write", NULL };
+    "maintenance:run", "reports:read", "clock:write", NULL };
 
 const struct field api_key_columns[] = {
     FIELD(struct api_key, id),

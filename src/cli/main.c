@@ -33,7 +33,10 @@ const struct command commands[] = {
     { "event list", "", cli_event_list, CLI_KEYS, "List the events that providers sent." },
     { "event replay", "EVENT", cli_event_replay, CLI_KEYS, "Process a provider's event again." },
     { "audit verify", "", cli_audit_verify, CLI_DATABASE, "Check the audit log's chain of hashes." },
-    { "ledger check", "", cli_ledger_check, CLI_DATABASE, "Check that every entry balances; print the balances." },
+    { "ledger check", "", cli_ledger_check, CLI_DATABASE, "Check what must hold of the books; print the balances." },
+    { "ledger balances", "", cli_ledger_balances, CLI_DATABASE, "Print what each account held, and what a day moved." },
+    { "ledger opening", "AMOUNT CURRENCY", cli_ledger_opening, CLI_DATABASE, "Book what a provider held before Till." },
+    { "reconcile", "", cli_reconcile, CLI_KEYS, "Compare the books with the providers'." },
 };
 const size_t command_count = sizeof commands / sizeof *commands;
 

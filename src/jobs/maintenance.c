@@ -42,14 +42,15 @@ static struct error *last(struct ctx *ctx, const char *kind, struct maintenance_
 }
 
 struct error *maintenance_run(struct ctx *ctx, const char *kind,
-    struct error *(*work)(struct ctx *ctx, json_t **result), struct maintenance_run *out, bool *busy)
+    struct error *(*work)(struct ctx *ctx, void *order, json_t **result), void *order, struct maintenance_run *out,
+    bool *busy)
 {
     json_t *result = NULL;
 
     *busy = false;
     TRY(IN_TX(ctx, begin(ctx, kind, busy)));
     if (!*busy) {
-        struct error *error = work(ctx, &result);
+        struct error *error = work(ctx, order, &result);
         TRY(end(ctx, kind, error ? json_in(ctx->arena, json_pack("{ss}", "error", error_name(error->code))) : result));
         TRY(error);
     }

@@ -18,6 +18,8 @@ static const struct {
     [LEDGER_DISPUTE_WON] = { "dispute_won", "%s:receivable", "disputes" },
     [LEDGER_DISPUTE_LOST] = { "dispute_lost", "dispute_losses", "disputes" },
     [LEDGER_DISPUTE_APPEALED] = { "dispute_appealed", "disputes", "dispute_losses" },
+    [LEDGER_FEE_RETURNED] = { "fee_returned", "%s:receivable", "fees" },
+    [LEDGER_OPENING] = { "opening", "%s:receivable", "opening" },
     [LEDGER_PAYOUT] = { "payout", "bank", "%s:receivable" },
     [LEDGER_PAYOUT_FAILED] = { "payout_failed", "%s:receivable", "bank" },
 };
@@ -44,4 +46,37 @@ struct error *ledger_post(struct ctx *ctx, enum ledger_kind kind, const char *pr
             P(account(ctx, postings[kind].debit, provider)), P(account(ctx, postings[kind].credit, provider)),
             P(amount.minor)),
         NULL);
+}
+
+struct error *ledger_exchange(struct ctx *ctx, const char *provider, const char *source, struct money from,
+    struct money to)
+{
+    SQL(exchange,
+        "WITH entry AS (INSERT INTO ledger_entries (kind, source, part, posted_at) VALUES ('exchange', $1, '', $2)"
+        "               ON CONFLICT DO NOTHING RETURNING id)"
+        "INSERT INTO ledger_lines (entry_id, account, currency, amount)"
+        "SELECT id, side.account, side.currency, side.amount"
+        "  FROM entry, (VALUES ($3, $4, -$5::bigint), ('exchange', $4, $5::bigint),"
+        "                      ($3, $6, $7::bigint), ('exchange', $6, -$7::bigint)) AS side (account, currency, "
+        "amount)");
+
+    if (from.minor == 0 || to.minor == 0)
+        return NULL;
+    return db_exec(ctx, &exchange,
+        PARAMS(P(source), P(ctx->now), P(account(ctx, "%s:receivable", provider)), P((const char *)from.currency),
+            P(from.minor), P((const char *)to.currency), P(to.minor)),
+        NULL);
+}
+
+struct error *ledger_has(struct ctx *ctx, enum ledger_kind kind, const char *source, bool *out)
+{
+    SQL(has, "SELECT EXISTS (SELECT FROM ledger_entries WHERE source = $1 AND kind = $2) AS there");
+    struct row {
+        bool there;
+    } row;
+    static const struct field columns[] = { FIELD(struct row, there), FIELD_END };
+
+    TRY(db_one(ctx, &has, PARAMS(P(source), P(postings[kind].name)), columns, &row));
+    *out = row.there;
+    return NULL;
 }

@@ -4,6 +4,8 @@
 #include "base/error.h"
 #include "base/money.h"
 
+#include <stdbool.h>
+
 struct ctx;
 
 /* Every movement of money, as a balanced, append-only entry. */
@@ -16,6 +18,8 @@ enum ledger_kind {
     LEDGER_DISPUTE_WON,      // … and gave it to us
     LEDGER_DISPUTE_LOST,     // … or to the payer
     LEDGER_DISPUTE_APPEALED, // a lost one is open again
+    LEDGER_FEE_RETURNED,     // the provider gave a fee back
+    LEDGER_OPENING,          // the provider held it before these books began
     LEDGER_PAYOUT,           // from the provider to our bank
     LEDGER_PAYOUT_FAILED,    // … and back
 };
@@ -24,5 +28,12 @@ enum ledger_kind {
  * `part` tells several of one kind apart ("0", "1000": captured before it). In the open transaction. */
 MUST_CHECK struct error *ledger_post(struct ctx *ctx, enum ledger_kind kind, const char *provider, const char *source,
     const char *part, struct money amount);
+
+/* Whether there is an entry of `kind` for `source`. */
+MUST_CHECK struct error *ledger_has(struct ctx *ctx, enum ledger_kind kind, const char *source, bool *out);
+
+/* The provider holds `to` in place of `from`: it settles in another currency. Once for `source`; amounts may both be below zero. */
+MUST_CHECK struct error *ledger_exchange(struct ctx *ctx, const char *provider, const char *source, struct money from,
+    struct money to);
 
 #endif

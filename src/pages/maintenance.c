@@ -9,6 +9,7 @@
 #include "events/decision.h"
 #include "jobs/job.h"
 #include "jobs/maintenance.h"
+#include "payments/reconcile.h"
 #include "payments/recover.h"
 #include "payments/sweep.h"
 #include "web/reply.h"
@@ -31,38 +32,43 @@ static struct error *work_jobs(struct ctx *ctx, const char *name, json_int_t bef
     return NULL;
 }
 
-static struct error *resolve(struct ctx *ctx, json_t **result)
+static struct error *resolve(struct ctx *ctx, void *order, json_t **result)
 {
     int64_t stale;
 
+    (void)order;
     TRY(recover_stale(ctx, &stale));
     return work_jobs(ctx, "looked_at", stale, result);
 }
 
-static struct error *sweep(struct ctx *ctx, json_t **result)
+static struct error *sweep(struct ctx *ctx, void *order, json_t **result)
 {
     int64_t found;
 
+    (void)order;
     TRY(sweep_run(ctx, &found));
     return work_jobs(ctx, "events_found", found, result);
 }
 
-static struct error *jobs(struct ctx *ctx, json_t **result)
+static struct error *jobs(struct ctx *ctx, void *order, json_t **result)
 {
+    (void)order;
     return work_jobs(ctx, "asked_for", JOBS_AT_ONCE, result);
 }
 
-static struct error *retention(struct ctx *ctx, json_t **result)
+static struct error *retention(struct ctx *ctx, void *order, json_t **result)
 {
+    (void)order;
     TRY(retention_run(ctx));
     *result = json_in(ctx->arena, json_pack("{sb}", "done", 1));
     return NULL;
 }
 
-static struct error *seal_log(struct ctx *ctx, json_t **result)
+static struct error *seal_log(struct ctx *ctx, void *order, json_t **result)
 {
     int64_t sealed;
 
+    (void)order;
     TRY(audit_seal(ctx, &sealed));
     *result = json_in(ctx->arena, json_pack("{sI}", "sealed", (json_int_t)sealed));
     return NULL;
@@ -70,7 +76,7 @@ static struct error *seal_log(struct ctx *ctx, json_t **result)
 
 static const struct {
     const char *kind;
-    struct error *(*work)(struct ctx *ctx, json_t **result);
+    struct error *(*work)(struct ctx *ctx, void *order, json_t **result);
 } kinds[] = {
     { "resolve", resolve },
     { "sweep", sweep },
@@ -94,22 +100,48 @@ const struct field maintenance_ran_shown[] = {
     FIELD_END,
 };
 
+static struct error *run(struct request *r, const char *kind,
+    struct error *(*work)(struct ctx *ctx, void *order, json_t **result), void *order)
+{
+    struct maintenance_run last;
+    bool busy;
+
+    r->ctx->deadline_ms = 0; // nobody waits at a till for this
+    TRY(maintenance_run(r->ctx, kind, work, order, &last, &busy));
+    struct ran ran = { kind, busy ? "already_running" : "done", last.started_at, last.finished_at, last.result };
+    return reply_json(r, 200, maintenance_ran_shown, &ran);
+}
+
 struct error *maintenance_api_run(struct request *r)
 {
     const char *kind = request_path(r, "kind");
-    struct maintenance_run run;
-    bool busy;
 
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        if (strcmp(kinds[i].kind, kind))
-            continue;
-        r->ctx->deadline_ms = 0; // nobody waits at a till for this
-        TRY(maintenance_run(r->ctx, kind, kinds[i].work, &run, &busy));
-        struct ran ran = { kind, busy ? "already_running" : "done", run.started_at, run.finished_at, run.result };
-        return reply_json(r, 200, maintenance_ran_shown, &ran);
-    }
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (!strcmp(kinds[i].kind, kind))
+            return run(r, kind, kinds[i].work, NULL);
     return error_new(r->ctx, E_NOT_FOUND,
-        "There is no maintenance of this kind; there are resolve, sweep, jobs, retention and seal.");
+        "There is no maintenance of this kind; there are resolve, sweep, reconcile, jobs, retention and seal.");
+}
+
+struct times {
+    const char *from, *to;
+};
+
+const struct field maintenance_reconcile_asked[] = {
+    FIELD(struct times, from, .optional = true, .max = 40,
+        .summary = "A date or a time, UTC; yesterday when neither is given, and until now without to"),
+    FIELD(struct times, to, .optional = true, .max = 40, .summary = "The same. A date is compared whole"),
+    FIELD_END,
+};
+
+struct error *maintenance_api_reconcile(struct request *r)
+{
+    struct times times = { 0 };
+    struct reconcile_order order = { 0 };
+
+    TRY(request_json(r, maintenance_reconcile_asked, &times));
+    TRY(window_read(r->ctx, times.from, times.to, &order.window));
+    return run(r, "reconcile", reconcile_work, &order);
 }
 
 struct error *maintenance_api_list(struct request *r)

@@ -79,6 +79,16 @@ static struct error *tell(struct ctx *ctx, const struct dispute *dispute)
         "Send evidence of the delivery at the provider, or accept the dispute.");
 }
 
+/* What the provider took for its work on the dispute, and gave back; each once, whenever it says so. */
+static struct error *post_fees(struct ctx *ctx, const struct dispute *dispute, const struct dispute_view *view)
+{
+    if (*view->fee.currency)
+        TRY(ledger_post(ctx, LEDGER_FEE, dispute->provider, dispute->id, "", view->fee));
+    if (*view->fee_returned.currency)
+        TRY(ledger_post(ctx, LEDGER_FEE_RETURNED, dispute->provider, dispute->id, "", view->fee_returned));
+    return NULL;
+}
+
 static struct error *adopt_new(struct ctx *ctx, const struct payment *payment, const struct dispute_view *view)
 {
     struct dispute dispute = {
@@ -95,8 +105,7 @@ static struct error *adopt_new(struct ctx *ctx, const struct payment *payment, c
     };
 
     TRY(dispute_insert(ctx, &dispute));
-    if (*view->fee.currency)
-        TRY(ledger_post(ctx, LEDGER_FEE, payment->provider, dispute.id, "", view->fee));
+    TRY(post_fees(ctx, &dispute, view));
     if (dispute.status == DISPUTE_WON)
         return tell(ctx, &dispute); // opened and won before we heard of it: nothing is held back any more
     TRY(move_money(ctx, &dispute, DISPUTE_NONE));
@@ -112,6 +121,7 @@ struct error *dispute_adopt(struct ctx *ctx, const struct payment *payment, cons
     if (!found)
         return adopt_new(ctx, payment, view);
     unsigned from = dispute.status;
+    TRY(post_fees(ctx, &dispute, view));
     if (from == view->standing || from == DISPUTE_WON)
         return NULL;
     dispute.status = view->standing;

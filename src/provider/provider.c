@@ -40,6 +40,19 @@ const char *const dispute_standing_names[] = {
     NULL,
 };
 
+const char *const movement_kind_names[] = {
+    [MOVEMENT_CHARGE] = "charge",
+    [MOVEMENT_REFUND] = "refund",
+    [MOVEMENT_REFUND_FAILED] = "refund_failed",
+    [MOVEMENT_DISPUTE] = "dispute",
+    [MOVEMENT_DISPUTE_REVERSED] = "dispute_reversed",
+    [MOVEMENT_PAYOUT] = "payout",
+    [MOVEMENT_PAYOUT_FAILED] = "payout_failed",
+    [MOVEMENT_FEE] = "fee",
+    [MOVEMENT_OTHER] = "other",
+    NULL,
+};
+
 #define GENERIC "The bank declined the payment. Please try another card or ask your bank."
 
 // whoever uses a stolen card must not learn that it is known to be stolen: fraud reads as any decline

@@ -76,7 +76,8 @@ struct dispute_view {
     enum dispute_standing standing;
     struct money amount;
     struct money fee; // what the provider takes for it, of the currency it settles in; currency "" when it does not say
-    const char *reason; // the bank's
+    struct money fee_returned; // … and gave back when it was won
+    const char *reason;        // the bank's
     struct instant due_by, created_at;
 };
 
@@ -182,6 +183,41 @@ struct provider_event {
     const char *api_version;
 };
 
+enum movement_kind {
+    MOVEMENT_CHARGE,
+    MOVEMENT_REFUND,
+    MOVEMENT_REFUND_FAILED, // … and it came back to us
+    MOVEMENT_DISPUTE,
+    MOVEMENT_DISPUTE_REVERSED,
+    MOVEMENT_PAYOUT,
+    MOVEMENT_PAYOUT_FAILED,
+    MOVEMENT_FEE, // of no payment: the provider's bill
+    MOVEMENT_OTHER,
+};
+extern const char *const movement_kind_names[];
+
+/* Money that moved on the account we have with a provider, as its own books say: what comes in is above zero. */
+struct movement {
+    const char *reference; // "txn_…"
+    enum movement_kind kind;
+    const char *source;            // "ch_…", "re_…", "dp_…", "po_…", or NULL
+    const char *payment_reference; // "pi_…", or NULL
+    const char *own_id;            // our payment's or refund's, from the source's metadata; NULL for one made elsewhere
+    struct money amount;           // in the currency it settles in
+    int64_t fee;                   // what the provider kept of it, in the same currency
+    struct money source_amount;    // the same as `amount`, as the source itself says it: maybe in another currency
+    const char *payout; // "po_…" that it was paid out with, or NULL; a payout that says what it is made of names itself
+    bool composed;      // a payout that can be asked what it is made of
+    struct instant created_at;
+};
+
+/* Which movements: of a time, or of one source, or what one payout is made of. */
+struct movement_query {
+    struct instant since, until; // until is not in it
+    const char *source, *payout; // or NULL
+    const char *after;           // the last one of the page before; NULL for the first page
+};
+
 struct provider_capabilities {
     const char *methods; // by spaces: "card"
     bool partial_capture, partial_refund, separate_capture;
@@ -210,6 +246,13 @@ struct provider {
     /* Events since `after` (an event id, or NULL) and since a time, oldest first, at most `limit`. */
     struct error *(*list_events)(struct ctx *ctx, struct instant since, const char *after, int limit,
         struct provider_event **out, size_t *count);
+
+    /* A page of movements, newest first, and where the next one begins: *next is NULL after the last. NULL where the provider
+     * has no such list. */
+    struct error *(*list_movements)(struct ctx *ctx, const struct movement_query *query, struct movement **out,
+        size_t *count, const char **next);
+    /* What the provider holds for us now, by currency, whether it can be paid out already or not. */
+    struct error *(*balance)(struct ctx *ctx, struct money **out, size_t *count);
 
     /* Checks the raw body's signature. E_INVALID_SIGNATURE, E_INVALID_PAYLOAD. */
     struct error *(*verify)(struct ctx *ctx, struct bytes body, const char *(*header)(void *from, const char *name),

@@ -56,12 +56,13 @@ const char *balance_add(struct call *call, const struct movement *movement)
                 movement->currency, "description",
                 strcmp(movement->type, "adjustment") == 0 ? "Dispute fee" : "Stripe processing fees", "type",
                 "stripe_fee")));
-    json_t *object = made(json_pack("{s:s, s:s, s:I, s:I, s:s, s:I, s:s, s:s?, s:n, s:I, s:o, s:I, s:s, s:s, s:s, s:s}",
-        "id", id, "object", "balance_transaction", "amount", movement->amount, "available_on", (json_int_t)available,
-        "balance_type", "payments", "created", (json_int_t)call->now, "currency", movement->currency, "description",
-        movement->description, "exchange_rate", "fee", movement->fee, "fee_details", fees, "net",
-        movement->amount - movement->fee, "reporting_category", movement->category, "source", movement->source,
-        "status", movement->at_once ? "available" : "pending", "type", movement->type));
+    json_t *object =
+        made(json_pack("{s:s, s:s, s:I, s:I, s:s, s:I, s:s, s:s?, s:n, s:I, s:o, s:I, s:s, s:s?, s:s, s:s}", "id", id,
+            "object", "balance_transaction", "amount", movement->amount, "available_on", (json_int_t)available,
+            "balance_type", "payments", "created", (json_int_t)call->now, "currency", movement->currency, "description",
+            movement->description, "exchange_rate", "fee", movement->fee, "fee_details", fees, "net",
+            movement->amount - movement->fee, "reporting_category", movement->category, "source", movement->source,
+            "status", movement->at_once ? "available" : "pending", "type", movement->type));
     return store_add(call->sandbox->store, KIND_BALANCE, object)->id;
 }
 
@@ -137,13 +138,23 @@ struct failure *balance_transaction_get(struct call *call)
 
 static bool is_asked_movement(const struct call *call, const struct record *record)
 {
-    return matches_params(call, record, (const char *const[]){ "currency", "source", "type", NULL });
+    const char *payout = json_get_text(call->params, "payout");
+
+    return (!payout || is_text(record->hidden, "payout", payout))
+        && matches_params(call, record, (const char *const[]){ "currency", "source", "type", NULL });
 }
 
 struct failure *balance_transaction_list(struct call *call)
 {
     const char *by = json_get_text(call->params, "source") ? "source" : "type";
+    const char *id = json_get_text(call->params, "payout");
+    const struct record *payout = store_get(call->sandbox->store, KIND_PAYOUT, id);
 
+    if (id && !payout)
+        return fail_missing(call, "payout", id, "payout");
+    if (payout && !json_get_bool(payout->object, "automatic"))
+        return fail(call, NULL, "payout",
+            "Balance transaction history can only be filtered on automatic payouts, not manual.");
     ripen(call);
     return answer_list(call, KIND_BALANCE, listed(call, KIND_BALANCE, by), is_asked_movement);
 }
@@ -170,6 +181,26 @@ static json_t *payout_new(struct call *call)
     return payout;
 }
 
+/* Takes a payout's amount from the balance. */
+static struct record *pay_out(struct call *call, json_t *payout)
+{
+    struct record *record = store_add(call->sandbox->store, KIND_PAYOUT, payout);
+
+    set_text(record->object, "balance_transaction",
+        balance_add(call,
+            &(struct movement){
+                .type = "payout",
+                .category = "payout",
+                .source = record->id,
+                .amount = -json_get_int(record->object, "amount"),
+                .currency = json_get_text(record->object, "currency"),
+                .description = json_get_text(record->object, "description"),
+                .at_once = true,
+            }));
+    event_add(call, "payout.created", record);
+    return record;
+}
+
 struct failure *payout_create(struct call *call)
 {
     json_t *available = json_in(call->ctx->arena, json_object());
@@ -184,20 +215,71 @@ struct failure *payout_create(struct call *call)
         return fail(call, "balance_insufficient", NULL,
             "You have insufficient funds in your Stripe account for this transfer. Your card balance is too low.");
 
-    struct record *record = store_add(call->sandbox->store, KIND_PAYOUT, json_incref(payout));
-    set_text(record->object, "balance_transaction",
+    return answer(call, pay_out(call, json_incref(payout)));
+}
+
+/* What waits to be paid out in a currency: marked with the payout's id when there is one. */
+static json_int_t collect(struct call *call, const char *currency, const char *payout)
+{
+    struct records records = store_all(call->sandbox->store, KIND_BALANCE);
+    json_int_t sum = 0;
+
+    ripen(call);
+    for (size_t i = 0; i < records.count; i++) {
+        json_t *object = records.items[i]->object, *hidden = records.items[i]->hidden;
+
+        if (!is_text(object, "currency", currency) || !is_text(object, "status", "available") || has(hidden, "payout"))
+            continue;
+        sum += json_get_int(object, "net");
+        if (payout)
+            set_text(hidden, "payout", payout);
+    }
+    return sum;
+}
+
+struct failure *payout_automatic(struct call *call, const char *currency, json_int_t amount, struct record **out)
+{
+    json_int_t waiting = collect(call, currency, NULL);
+    json_t *payout;
+
+    if (waiting <= 0)
+        return fail(call, "balance_insufficient", NULL, "Nothing waits to be paid out in this currency.");
+    payout = payout_new(call);
+    set_int(payout, "amount", amount ? amount : waiting);
+    set_text(payout, "currency", currency);
+    set_bool(payout, "automatic", 1);
+    set_text(payout, "reconciliation_status", "completed");
+    *out = pay_out(call, payout);
+    collect(call, currency, (*out)->id);
+    return NULL;
+}
+
+struct failure *payout_fail(struct call *call, const char *id, struct record **out)
+{
+    struct record *record = store_get(call->sandbox->store, KIND_PAYOUT, id);
+
+    if (!record)
+        return fail_missing(call, "payout", id ? id : "", "payout");
+    if (is_text(record->object, "status", "failed") || is_text(record->object, "status", "canceled"))
+        return fail(call, NULL, "payout", "This payout is %s already.", json_get_text(record->object, "status"));
+    struct change change = change_begin(record);
+    set_text(record->object, "status", "failed");
+    set_text(record->object, "failure_code", "account_closed");
+    set_text(record->object, "failure_message", "The bank account has been closed.");
+    set_text(record->object, "failure_balance_transaction",
         balance_add(call,
             &(struct movement){
-                .type = "payout",
-                .category = "payout",
+                .type = "payout_failure",
+                .category = "payout_reversal",
                 .source = record->id,
-                .amount = -amount,
-                .currency = currency,
-                .description = json_get_text(payout, "description"),
+                .amount = json_get_int(record->object, "amount"),
+                .currency = json_get_text(record->object, "currency"),
                 .at_once = true,
             }));
-    event_add(call, "payout.created", record);
-    return answer(call, record);
+    change_event(call, &change, "payout.failed");
+    change_end(&change);
+    *out = record;
+    return NULL;
 }
 
 static struct failure *find(struct call *call, struct record **out)

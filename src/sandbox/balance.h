@@ -1,6 +1,7 @@
 #ifndef TILL_SANDBOX_BALANCE_H
 #define TILL_SANDBOX_BALANCE_H
 
+#include "sandbox/failure.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/store.h"
 
@@ -18,5 +19,12 @@ struct movement {
 
 /* Writes it down and answers its id. */
 const char *balance_add(struct call *call, const struct movement *movement);
+
+/* A payout of all that waits in this currency, as Stripe makes one each day, which can be asked what it is made of. An `amount`
+ * other than 0 is what it says, though it is made of something else. */
+struct failure *payout_automatic(struct call *call, const char *currency, json_int_t amount, struct record **out);
+
+/* It comes back from the bank. */
+struct failure *payout_fail(struct call *call, const char *id, struct record **out);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/ctx.h"
 #include "base/field.h"
+#include "sandbox/balance.h"
 #include "sandbox/disputes.h"
 #include "sandbox/intents.h"
 #include "sandbox/memory.h"
@@ -89,6 +90,54 @@ static const struct {
     { "capture", capture },
 };
 
+/* What is done to the account itself. */
+
+static const char *currency_of(const json_t *asked)
+{
+    const char *currency = json_get_text(asked, "currency");
+
+    return currency ? currency : "usd";
+}
+
+static struct failure *payout(struct call *call, const json_t *asked, struct record **out)
+{
+    return payout_automatic(call, currency_of(asked), json_get_int(asked, "amount"), out);
+}
+
+static struct failure *fail_payout(struct call *call, const json_t *asked, struct record **out)
+{
+    return payout_fail(call, json_get_text(asked, "payout"), out);
+}
+
+/* Money that moves for a reason of Stripe's own: a bill, a correction. */
+static struct failure *movement(struct call *call, const json_t *asked, struct record **out)
+{
+    const char *type = json_get_text(asked, "type"), *category = json_get_text(asked, "reporting_category");
+    const char *id = balance_add(call,
+        &(struct movement){
+            .type = type ? type : "stripe_fee",
+            .category = category ? category : "fee",
+            .source = json_get_text(asked, "source"),
+            .amount = json_get_int(asked, "amount"),
+            .fee = json_get_int(asked, "fee"),
+            .currency = currency_of(asked),
+            .description = json_get_text(asked, "description"),
+            .at_once = true,
+        });
+
+    *out = store_get(call->sandbox->store, KIND_BALANCE, id);
+    return NULL;
+}
+
+static const struct {
+    const char *name;
+    struct failure *(*run)(struct call *call, const json_t *asked, struct record **out);
+} account_actions[] = {
+    { "payout", payout },
+    { "payout_fail", fail_payout },
+    { "movement", movement },
+};
+
 struct failure *dashboard_do(struct call *call, const char *action, const json_t *asked, json_t **out)
 {
     const char *id = json_get_text(asked, "payment_intent");
@@ -103,6 +152,13 @@ struct failure *dashboard_do(struct call *call, const char *action, const json_t
         struct failure *failure = actions[i].run(call, intent, asked, &record);
         if (failure)
             return failure;
+        *out = render(call, record->object);
+        return NULL;
+    }
+    for (size_t i = 0; i < sizeof account_actions / sizeof *account_actions; i++) {
+        if (strcmp(account_actions[i].name, action) != 0)
+            continue;
+        PASS(account_actions[i].run(call, asked, &record));
         *out = render(call, record->object);
         return NULL;
     }

@@ -24,6 +24,7 @@ before(async () => {
   made.payment = (await good('POST', '/api/v1/payments', pay())).id;
   made.refund = (await good('POST', `/api/v1/payments/${made.payment}/refund`, { amount: usd('1.00') })).id;
   made.session = (await good('POST', '/api/v1/checkout/sessions', { amount: usd('5.00') })).id;
+  made.reconciliation = (await good('POST', '/api/v1/maintenance/reconcile', {})).result.reconciliations[0];
   assert.equal((await webhook('/api/v1/webhooks/stripe', { id: 'evt_openapi_1' })).status, 200);
   made.event = (await till.api('GET', '/api/v1/webhooks/events')).body.data.find((event) => event.provider_event_id === 'evt_openapi_1').id;
 });
@@ -222,6 +223,25 @@ const examples = {
   'POST /api/v1/maintenance/{kind}': {
     good: ['resolve', 'sweep', 'jobs', 'retention', 'seal'].map((kind) => () => [200, `/api/v1/maintenance/${kind}`]),
     bad: [() => [404, '/api/v1/maintenance/dusting']],
+  },
+  'POST /api/v1/maintenance/reconcile': {
+    good: [() => [200, '/api/v1/maintenance/reconcile'], () => [200, '/api/v1/maintenance/reconcile', { from: '2026-01-01', to: '2026-01-02' }]],
+    bad: [() => [400, '/api/v1/maintenance/reconcile', { from: 'once', at: 1 }]],
+  },
+  'GET /api/v1/reconciliations': {
+    good: [() => [200, '/api/v1/reconciliations?limit=5']],
+    bad: [() => [400, '/api/v1/reconciliations?limit=0']],
+  },
+  'GET /api/v1/reconciliations/{id}': {
+    good: [() => [200, `/api/v1/reconciliations/${made.reconciliation}`]],
+    bad: [() => [404, '/api/v1/reconciliations/rec_00000000000000000000000000']],
+  },
+  'GET /api/v1/reconciliations/{id}/differences': {
+    good: [() => [200, `/api/v1/reconciliations/${made.reconciliation}/differences`]],
+    bad: [
+      () => [400, `/api/v1/reconciliations/${made.reconciliation}/differences?format=xml`],
+      () => [404, '/api/v1/reconciliations/rec_00000000000000000000000000/differences'],
+    ],
   },
   'GET /api/v1/maintenance': {
     good: [() => [200, '/api/v1/maintenance']],

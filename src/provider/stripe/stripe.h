@@ -69,6 +69,8 @@ const char *stripe_cut(struct ctx *ctx, const char *text, size_t most);
  * in words for a person. */
 bool stripe_amount(struct money money, int64_t *out, const char **why);
 bool stripe_money(int64_t amount, const char *currency, struct money *out, const char **why);
+/* The same for what has a sign: a movement, a balance, a fee. */
+bool stripe_signed(int64_t amount, const char *currency, struct money *out, const char **why);
 /* Whether Stripe charges this amount: what it can say exactly, its smallest and largest charge. */
 bool stripe_takes(const char *code, int64_t minor, const char **why);
 /* Stripe's name of a currency. */
@@ -107,6 +109,9 @@ MUST_CHECK struct error *stripe_create_customer(struct ctx *ctx, const struct cu
     const char **reference);
 MUST_CHECK struct error *stripe_list_events(struct ctx *ctx, struct instant since, const char *after, int limit,
     struct provider_event **out, size_t *count);
+MUST_CHECK struct error *stripe_list_movements(struct ctx *ctx, const struct movement_query *query,
+    struct movement **out, size_t *count, const char **next);
+MUST_CHECK struct error *stripe_balance(struct ctx *ctx, struct money **out, size_t *count);
 MUST_CHECK struct error *stripe_verify(struct ctx *ctx, struct bytes body,
     const char *(*header)(void *from, const char *name), void *from, struct provider_event *out);
 MUST_CHECK struct error *stripe_parse(struct ctx *ctx, struct bytes body, struct provider_event *out);

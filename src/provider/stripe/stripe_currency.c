@@ -156,6 +156,16 @@ bool stripe_money(int64_t amount, const char *currency, struct money *out, const
     return money_from_minor(minor, code, out, why);
 }
 
+bool stripe_signed(int64_t amount, const char *currency, struct money *out, const char **why)
+{
+    if (amount == INT64_MIN || !stripe_money(amount < 0 ? -amount : amount, currency, out, why)) {
+        *why = amount == INT64_MIN ? "the amount is too large" : *why;
+        return false;
+    }
+    out->minor = amount < 0 ? -out->minor : out->minor;
+    return true;
+}
+
 bool stripe_takes(const char *code, int64_t minor, const char **why)
 {
     struct money money = { .minor = minor };

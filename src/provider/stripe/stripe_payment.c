@@ -353,24 +353,30 @@ struct outcome stripe_cancel(struct ctx *ctx, const struct cancel_request *reque
 
 #define DISPUTES 20 // of one payment; a bank opens one, rarely a second
 
-/* What Stripe took for the dispute, in the currency it settles in. */
-static void read_dispute_fee(const json_t *dispute, struct money *fee)
+/* Adds one movement's fee to what was taken or given back, in the currency it settles in. */
+static void add_fee(struct money *sum, int64_t fee, const char *currency)
+{
+    const char *why;
+    struct money one;
+
+    if (fee > 0 && stripe_money(fee, currency, &one, &why) && (!*sum->currency || money_same_currency(*sum, one))) {
+        one.minor += sum->minor;
+        *sum = one;
+    }
+}
+
+static void read_dispute_fee(const json_t *dispute, struct dispute_view *out)
 {
     size_t i;
     json_t *movement;
-    const char *why;
 
     json_array_foreach(json_object_get(dispute, "balance_transactions"), i, movement)
     {
         const char *currency = json_get_text(movement, "currency");
-        struct money one;
+        int64_t fee = json_get_int(movement, "fee");
 
-        if (currency && json_get_int(movement, "fee") > 0
-            && stripe_money(json_get_int(movement, "fee"), currency, &one, &why)
-            && (!*fee->currency || money_same_currency(*fee, one))) {
-            one.minor += fee->minor;
-            *fee = one;
-        }
+        if (currency)
+            add_fee(fee > 0 ? &out->fee : &out->fee_returned, fee > 0 ? fee : -fee, currency);
     }
 }
 
@@ -388,7 +394,7 @@ static bool read_dispute(const json_t *dispute, struct dispute_view *out)
         .due_by = instant_of_unix(json_get_int(evidence, "due_by")),
         .created_at = instant_of_unix(json_get_int(dispute, "created")),
     };
-    read_dispute_fee(dispute, &out->fee);
+    read_dispute_fee(dispute, out);
     return out->reference && currency && stripe_money(json_get_int(dispute, "amount"), currency, &out->amount, &why);
 }
 
