@@ -79,7 +79,7 @@ static struct error *insert(struct ctx *ctx, const struct customer_row *row, con
 /* The first run of a key made the customer, or found that its reference was known. */
 static struct error *taken_over(struct ctx *ctx, const struct customer_details *details, struct customer *out)
 {
-    struct customer_row row;
+    struct customer_row row = { 0 };
     bool found = false;
 
     TRY(IN_TX(ctx, idempotency_take(ctx, ctx->idempotency->resource)));
@@ -102,7 +102,7 @@ struct error *customer_create(struct ctx *ctx, const struct customer_details *de
         .created_at = ctx->now,
         .updated_at = ctx->now,
     };
-    bool inserted, found;
+    bool inserted = false, found;
 
     *existed = false;
     if (ctx->idempotency && ctx->idempotency->resource)

@@ -519,12 +519,13 @@ static struct error *look_up_commit(struct ctx *ctx, const char *xid)
     SQL(status, "SELECT coalesce(pg_xact_status($1::xid8), 'unknown') AS text");
     struct answer {
         const char *text;
-    } answer = { 0 };
+    } answer = { "unknown" };
     static const struct field columns[] = { FIELD(struct answer, text), FIELD_END };
     int64_t until = monotonic_ms() + COMMIT_LOOKUP_MS;
 
     while (monotonic_ms() < until) {
         struct error *error = db_one(ctx, &status, PARAMS(P(xid)), columns, &answer);
+        assert(answer.text);
         if (!error && !strcmp(answer.text, "committed"))
             return NULL;
         if (!error && !strcmp(answer.text, "aborted"))

@@ -100,7 +100,7 @@ MUST_CHECK struct error *tx_begin(struct ctx *ctx, struct tx *tx);
 MUST_CHECK struct error *tx_end(struct ctx *ctx, struct tx *tx, struct error *error);
 bool tx_again(struct ctx *ctx, struct tx *tx, struct error *error);
 
-/* Calls hook(argument) once the open transaction has committed; at once when none is open. Used to wake workers. */
-void tx_after_commit(struct ctx *ctx, void (*hook)(void *), void *argument);
+/* Calls call(argument) once the open transaction has committed; at once when none is open. Used to wake workers. */
+void tx_after_commit(struct ctx *ctx, void (*call)(void *), void *argument);
 
 #endif

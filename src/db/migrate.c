@@ -353,9 +353,9 @@ static struct error *apply(struct ctx *ctx, PGconn *conn, const struct file *fil
 
 struct error *migrate(struct ctx *ctx, const char *conninfo, const char *directory, const char *app_role, bool quiet)
 {
-    struct files files;
+    struct files files = { 0 };
     PGconn *conn = NULL;
-    int newest;
+    int newest = 0;
 
     TRY(read_directory(ctx, directory, &files));
     TRY(connect_owner(ctx, conninfo, &conn));

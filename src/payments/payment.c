@@ -519,13 +519,14 @@ struct error *payment_create(struct ctx *ctx, const struct payment_request *requ
 {
     const struct provider *provider = NULL;
     const char *customer_id = NULL;
-    struct attempt attempt;
+    struct attempt attempt = { 0 };
 
     if (is_taken_over(ctx))
         return take_over(ctx, out);
     if (request->customer_id)
         TRY(customer_resolve(ctx, request->customer_id, &customer_id));
     TRY(select_provider(ctx, request->amount, &provider));
+    assert(provider);
     TRY(count_attempt(ctx, customer_id));
     build(ctx, request, customer_id, provider, out);
     TRY(open_attempt(ctx, out, ATTEMPT_CHARGE, out->amount.minor, &attempt));
@@ -600,7 +601,7 @@ static struct error *intend_confirm(struct ctx *ctx, const char *id, const struc
 
 struct error *payment_confirm(struct ctx *ctx, const char *id, const struct confirm_order *order, struct payment *out)
 {
-    struct attempt attempt;
+    struct attempt attempt = { 0 };
 
     if (is_taken_over(ctx))
         return take_over(ctx, out);
@@ -643,7 +644,7 @@ static struct error *intend_door(struct ctx *ctx, const char *id, struct payment
 
 struct error *payment_open_door(struct ctx *ctx, const char *id, struct payment *out)
 {
-    struct attempt attempt;
+    struct attempt attempt = { 0 };
     bool made = false;
 
     TRY(IN_TX(ctx, intend_door(ctx, id, out, &attempt, &made)));
@@ -682,7 +683,7 @@ static struct error *intend_capture(struct ctx *ctx, const char *id, struct mone
 
 struct error *payment_capture(struct ctx *ctx, const char *id, struct money amount, struct payment *out)
 {
-    struct attempt attempt;
+    struct attempt attempt = { 0 };
 
     if (is_taken_over(ctx))
         return take_over(ctx, out);
@@ -727,7 +728,7 @@ static struct error *intend_cancel(struct ctx *ctx, const char *id, const char *
 
 static struct error *give_up(struct ctx *ctx, struct payment *payment, const char *reason)
 {
-    struct attempt attempt;
+    struct attempt attempt = { 0 };
     bool here = false;
 
     failpoint("cancel", "before_t1");
@@ -912,7 +913,7 @@ static struct error *begin_again(struct ctx *ctx, struct payment *payment)
 
 struct error *payment_go_on(struct ctx *ctx, const char *id, struct payment *out)
 {
-    struct attempt attempt;
+    struct attempt attempt = { 0 };
     bool open;
 
     TRY(payment_get(ctx, id, out));
