@@ -142,7 +142,7 @@ test('audit verify finds an entry that was changed', async () => {
 test('ledger check prints balances and finds an entry that does not balance', async () => {
   const post = (amount) => `
     ALTER TABLE ledger_lines DISABLE TRIGGER ALL; ALTER TABLE ledger_entries DISABLE TRIGGER ALL;
-    WITH e AS (INSERT INTO ledger_entries (kind, source, posted_at) VALUES ('capture', 'pay_${amount}', now()) RETURNING id)
+    WITH e AS (INSERT INTO ledger_entries (kind, source, posted_at) VALUES ('opening', 'opening_${amount}', now()) RETURNING id)
     INSERT INTO ledger_lines SELECT id, account, 'USD', a FROM e, (VALUES ('stripe:receivable', 1000), ('sales', ${amount})) v(account, a);
     ALTER TABLE ledger_lines ENABLE TRIGGER ALL; ALTER TABLE ledger_entries ENABLE TRIGGER ALL`;
   await it.database.value(post(-1000));
@@ -153,5 +153,5 @@ test('ledger check prints balances and finds an entry that does not balance', as
   await it.database.value(post(-999));
   const bad = await it.till('ledger', 'check');
   assert.equal(bad.code, 1);
-  assert.match(bad.stderr, /capture pay_-999\) is off by 1 USD/);
+  assert.match(bad.stderr, /entries_balance: \d+ opening opening_-999: 0\.00 USD expected, 0\.01 USD found/);
 });

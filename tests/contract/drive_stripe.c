@@ -217,10 +217,49 @@ static void events(void)
     }
 }
 
+static void movements(void)
+{
+    const struct {
+        const char *call;
+        struct movement_query query;
+    } calls[] = {
+        { "movements.time", { .since = instant_of_unix(1700000000), .until = instant_of_unix(1700086400) } },
+        { "movements.next",
+            { .since = instant_of_unix(1700000000), .until = instant_of_unix(1700086400), .after = "txn_49" } },
+        { "movements.source", { .source = "re_1" } },
+        { "movements.payout", { .payout = "po_1" } },
+        { "movements.missing", { .payout = "po_manual" } },
+    };
+
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        struct movement *list;
+        const char *next = NULL;
+        json_t *found = json_array();
+        size_t count = 0;
+        struct error *error = stripe->list_movements(&ctx, &calls[i].query, &list, &count, &next);
+
+        for (size_t n = 0; n < count; n++)
+            json_array_append_new(found, show_movement(&list[n]));
+        show(calls[i].call, show_found(error, json_pack("{s:o, s:s?}", "list", found, "next", error ? NULL : next)));
+    }
+}
+
+static void balance(void)
+{
+    struct money *held;
+    json_t *found = json_object();
+    size_t count = 0;
+    struct error *error = stripe->balance(&ctx, &held, &count);
+
+    for (size_t i = 0; i < count; i++)
+        json_object_set_new(found, held[i].currency, json_integer((json_int_t)held[i].minor));
+    show("balance", show_found(error, found));
+}
+
 int main(void)
 {
-    void (*const parts[])(
-        void) = { create, confirm, capture, cancel, refund, fetch, find, fetch_others, customers, events };
+    void (*const parts[])(void) = { create, confirm, capture, cancel, refund, fetch, find, fetch_others, customers,
+        events, movements, balance };
 
     signal(SIGPIPE, SIG_IGN);
     crypto_init();

@@ -18,6 +18,16 @@ json_t *show_refund(const struct refund_view *refund)
         refund->status, "reason", refund->reason, "created", (json_int_t)instant_to_unix(refund->created_at));
 }
 
+json_t *show_movement(const struct movement *movement)
+{
+    return json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:I, s:s, s:I, s:I, s:s, s:s?, s:b}", "reference",
+        movement->reference, "kind", movement_kind_names[movement->kind], "source", movement->source, "payment",
+        movement->payment_reference, "own", movement->own_id, "amount", (json_int_t)movement->amount.minor, "currency",
+        movement->amount.currency, "fee", (json_int_t)movement->fee, "source_amount",
+        (json_int_t)movement->source_amount.minor, "source_currency", movement->source_amount.currency, "payout",
+        movement->payout, "composed", movement->composed);
+}
+
 static json_t *show_dispute(const struct dispute_view *dispute)
 {
     return json_pack("{s:s, s:s, s:I, s:I, s:s?, s:I}", "reference", dispute->reference, "standing",

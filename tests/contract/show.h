@@ -5,6 +5,7 @@
 
 /* What came of a call, for the test that reads our output. */
 
+json_t *show_movement(const struct movement *movement);
 json_t *show_refund(const struct refund_view *refund);
 json_t *show_snapshot(const struct snapshot *snapshot);
 json_t *show_outcome(const struct outcome *outcome);

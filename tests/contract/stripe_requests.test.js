@@ -84,6 +84,30 @@ const events = Array.from({ length: 200 }, (_, i) => ({
   data: { object: charge({ id: `ch_${200 - i}`, payment_intent: `pi_${200 - i}` }) },
 }));
 
+// One of each kind that we tell apart, and enough others for a second page.
+const payout = { ...resources.payout, id: 'po_1', automatic: true, currency: 'usd', amount: 941 };
+const movements = [
+  movement('txn_charge', { type: 'charge', reporting_category: 'charge', source: charge({ currency: 'usd', metadata: { payment_id: 'pay_1' } }) }),
+  movement('txn_abroad', { type: 'charge', reporting_category: 'charge', amount: 1085, fee: 61, net: 1024,
+    source: charge({ id: 'ch_2', currency: 'eur', amount: 1200, amount_captured: 1000 }) }),
+  movement('txn_refund', { type: 'refund', reporting_category: 'refund', amount: -400, fee: 0, net: -400,
+    source: { ...resources.refund, id: 're_1', currency: 'usd', amount: 400, payment_intent: 'pi_1', metadata: { refund_id: 'ref_1' } } }),
+  movement('txn_refund_abroad', { type: 'refund', reporting_category: 'refund', amount: -435, fee: 0, net: -435,
+    source: { ...resources.refund, id: 're_2', currency: 'eur', amount: 400, payment_intent: 'pi_2', metadata: {} } }),
+  movement('txn_refund_failed', { type: 'refund_failure', reporting_category: 'refund_failure', amount: 400, fee: 0, net: 400,
+    source: { ...resources.refund, id: 're_1', currency: 'usd', amount: 400, payment_intent: 'pi_1', metadata: { refund_id: 'ref_1' } } }),
+  movement('txn_dispute', { type: 'adjustment', reporting_category: 'dispute', amount: -1000, fee: 1500, net: -2500, source: 'dp_1' }),
+  movement('txn_won', { type: 'adjustment', reporting_category: 'dispute_reversal', amount: 1000, fee: -1500, net: 2500, source: 'dp_1' }),
+  movement('txn_payout', { type: 'payout', reporting_category: 'payout', amount: -941, fee: 0, net: -941, source: payout }),
+  movement('txn_payout_failed', { type: 'payout_failure', reporting_category: 'payout_reversal', amount: 941, fee: 0, net: 941, source: 'po_1' }),
+  movement('txn_bill', { type: 'stripe_fee', reporting_category: 'fee', amount: -250, fee: 0, net: -250, source: null }),
+  movement('txn_reserve', { type: 'reserve_transaction', reporting_category: 'risk_reserved_funds', amount: -100, fee: 0, net: -100, source: null }),
+  movement('txn_island', { type: 'charge', reporting_category: 'charge', amount: 500, fee: 100, net: 400, currency: 'isk', source: 'ch_3' }),
+  ...Array.from({ length: 50 }, (_, i) => movement(`txn_${i}`, { type: 'charge', reporting_category: 'charge', source: `ch_1${i}` })),
+];
+const balance = { object: 'balance', livemode: false, available: [{ amount: -500, currency: 'usd', source_types: { card: -500 } }],
+  pending: [{ amount: 1200, currency: 'usd', source_types: { card: 1200 } }, { amount: 7, currency: 'jpy', source_types: { card: 7 } }] };
+
 function page(items, query, url) {
   const limit = Number(query.limit || 10);
   const at = (id) => items.findIndex((item) => item.id === id);
@@ -128,6 +152,13 @@ const answers = {
   'GET /v1/refunds': (_, query) => [200, page(refunds[query.payment_intent] || [], query, '/v1/refunds')],
   'GET /v1/refunds/{id}': (id) => [200, refund(id, { amount: 70, metadata: { refund_id: 'ref_70' } })],
   'GET /v1/disputes': (_, query) => [200, page(disputes, query, '/v1/disputes')],
+  'GET /v1/balance': () => [200, balance],
+  'GET /v1/balance_transactions': (_, query) => {
+    if (query.payout === 'po_manual') return [400, { error: { type: 'invalid_request_error', message: 'Only automatic payouts', param: 'payout' } }];
+    const asked = movements.filter(({ source }) => !query.source || source?.id === query.source)
+      .filter(({ id }) => !query.payout || ['txn_payout', 'txn_charge'].includes(id));
+    return [200, page(asked, query, '/v1/balance_transactions')];
+  },
   'GET /v1/payment_methods/{id}': (id) => [200, { ...resources.payment_method, id }],
   'POST /v1/customers': (_, form) => [200, { ...resources.customer, id: 'cus_1', discount: null, shipping: null, ...form }],
   'GET /v1/events': (_, query) => {
@@ -368,6 +399,34 @@ for (const version of ['2026-08-26.dahlia', '2026-10-28.endive']) {
         { metadata: { customer_id: 'cust_2' } },
       ]);
       assert.strictEqual(results['customer.full'].found, 'cus_1');
+    });
+
+    test('movements are read, each of its kind, in the currency of the account and as their source says', () => {
+      const { list, next } = results['movements.time'].found;
+      const row = (one) => [one.kind, one.source, one.payment, one.own, one.amount, one.fee, `${one.source_amount} ${one.source_currency}`];
+      assert.deepStrictEqual(list.slice(0, 12).map(row), [
+        ['charge', 'ch_1', 'pi_1', 'pay_1', 1000, 59, '1000 USD'],
+        ['charge', 'ch_2', 'pi_1', null, 1085, 61, '1000 EUR'],
+        ['refund', 're_1', 'pi_1', 'ref_1', -400, 0, '-400 USD'],
+        ['refund', 're_2', 'pi_2', null, -435, 0, '-400 EUR'],
+        ['refund_failed', 're_1', 'pi_1', 'ref_1', 400, 0, '400 USD'],
+        ['dispute', 'dp_1', null, null, -1000, 1500, '-1000 USD'],
+        ['dispute_reversed', 'dp_1', null, null, 1000, -1500, '1000 USD'],
+        ['payout', 'po_1', null, null, -941, 0, '-941 USD'],
+        ['payout_failed', 'po_1', null, null, 941, 0, '941 USD'],
+        ['fee', null, null, null, -250, 0, '-250 USD'],
+        ['other', null, null, null, -100, 0, '-100 USD'],
+        ['charge', 'ch_3', null, null, 5, 1, '5 ISK'],
+      ]);
+      assert.deepStrictEqual(list.map((one) => one.composed).slice(6, 9), [false, true, false]);
+      assert.deepStrictEqual([list.length, next], [50, 'txn_37']);
+      assert.deepStrictEqual([results['movements.next'].found.list, results['movements.next'].found.next], [[], null]);
+      assert.deepStrictEqual(results['movements.source'].found.list.map((one) => one.reference), ['txn_refund', 'txn_refund_failed']);
+      assert.deepStrictEqual(results['movements.payout'].found.list.map((one) => one.payout), ['po_1', 'po_1']);
+      assert.strictEqual(results['movements.missing'].code, 'PROVIDER_ERROR');
+      assert.deepStrictEqual(sent('GET /v1/balance_transactions')[0].form,
+        { created: { gte: '1700000000', lt: '1700086400' }, limit: '50', expand: ['data.source'] });
+      assert.deepStrictEqual(results.balance.found, { JPY: 7, USD: 700 });
     });
 
     test('events come oldest first', () => {

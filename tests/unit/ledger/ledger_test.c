@@ -20,6 +20,19 @@ static const char *line(const char *source, const char *account)
         source, account);
 }
 
+static const char *sum(const char *source, const char *account)
+{
+    return testdb_value("SELECT coalesce(sum(l.amount), 0) FROM ledger_lines l JOIN ledger_entries e ON e.id = "
+                        "l.entry_id"
+                        " WHERE e.source = '%s' AND l.account = '%s'",
+        source, account);
+}
+
+static const char *empty_is_null(const char *text)
+{
+    return text && *text ? text : NULL;
+}
+
 START_TEST(test_both_sides_are_posted)
 {
     static const struct {
@@ -29,12 +42,64 @@ START_TEST(test_both_sides_are_posted)
         { LEDGER_CAPTURE, "1000 USD", "sales", "-1000 USD" },
         { LEDGER_REFUND, "-1000 USD", "refunds", "1000 USD" },
         { LEDGER_REFUND_FAILED, "1000 USD", "refunds", "-1000 USD" },
+        { LEDGER_FEE, "-1000 USD", "fees", "1000 USD" },
+        { LEDGER_FEE_RETURNED, "1000 USD", "fees", "-1000 USD" },
+        { LEDGER_DISPUTE_OPENED, "-1000 USD", "disputes", "1000 USD" },
+        { LEDGER_DISPUTE_WON, "1000 USD", "disputes", "-1000 USD" },
+        { LEDGER_DISPUTE_LOST, NULL, "dispute_losses", "1000 USD" },
+        { LEDGER_DISPUTE_LOST, NULL, "disputes", "-1000 USD" },
+        { LEDGER_DISPUTE_APPEALED, NULL, "disputes", "1000 USD" },
+        { LEDGER_DISPUTE_APPEALED, NULL, "dispute_losses", "-1000 USD" },
+        { LEDGER_PAYOUT, "-1000 USD", "bank", "1000 USD" },
+        { LEDGER_PAYOUT_FAILED, "1000 USD", "bank", "-1000 USD" },
+        { LEDGER_OPENING, "1000 USD", "opening", "-1000 USD" },
     };
     const char *source = id_new(&ctx, "pay");
 
     ok(ledger_post(&ctx, rows[_i].kind, "stripe", source, "", ten));
-    ck_assert_str_eq(line(source, "stripe:receivable"), rows[_i].receivable);
+    ck_assert_pstr_eq(empty_is_null(line(source, "stripe:receivable")), rows[_i].receivable);
     ck_assert_str_eq(line(source, rows[_i].account), rows[_i].other);
+}
+END_TEST
+
+/* What a dispute leaves in each account, whatever way it went. */
+START_TEST(test_a_dispute_ends_where_it_should)
+{
+    static const struct {
+        enum ledger_kind steps[5];
+        int count;
+        const char *receivable, *disputes, *losses;
+    } rows[] = {
+        { { LEDGER_DISPUTE_OPENED }, 1, "-1000", "1000", "0" },
+        { { LEDGER_DISPUTE_OPENED, LEDGER_DISPUTE_WON }, 2, "0", "0", "0" },
+        { { LEDGER_DISPUTE_OPENED, LEDGER_DISPUTE_LOST }, 2, "-1000", "0", "1000" },
+        { { LEDGER_DISPUTE_OPENED, LEDGER_DISPUTE_LOST, LEDGER_DISPUTE_APPEALED, LEDGER_DISPUTE_WON }, 4, "0", "0",
+            "0" },
+        { { LEDGER_DISPUTE_OPENED, LEDGER_DISPUTE_LOST, LEDGER_DISPUTE_APPEALED }, 3, "-1000", "1000", "0" },
+    };
+    const char *source = id_new(&ctx, "dsp");
+
+    for (int i = 0; i < rows[_i].count; i++)
+        ok(ledger_post(&ctx, rows[_i].steps[i], "stripe", source, "", ten));
+    ck_assert_str_eq(sum(source, "stripe:receivable"), rows[_i].receivable);
+    ck_assert_str_eq(sum(source, "disputes"), rows[_i].disputes);
+    ck_assert_str_eq(sum(source, "dispute_losses"), rows[_i].losses);
+}
+END_TEST
+
+START_TEST(test_an_exchange_balances_in_both_currencies)
+{
+    const char *source = id_new(&ctx, "txn");
+    struct money from = { 1000, "EUR" }, to = { 1085, "USD" };
+
+    ok(ledger_exchange(&ctx, "stripe", source, from, to));
+    ok(ledger_exchange(&ctx, "stripe", source, from, to));
+    ck_assert_str_eq(testdb_value("SELECT string_agg(l.account || ' ' || l.amount || ' ' || l.currency, ', ' ORDER BY "
+                                  "l.account, l.currency) FROM ledger_lines l JOIN ledger_entries e ON e.id = "
+                                  "l.entry_id"
+                                  " WHERE e.source = '%s'",
+                         source),
+        "exchange 1000 EUR, exchange -1085 USD, stripe:receivable -1000 EUR, stripe:receivable 1085 USD");
 }
 END_TEST
 
@@ -179,7 +244,9 @@ int main(void)
     TCase *posting = tcase_create("posting"), *forged = tcase_create("forged");
 
     testdb_use(posting);
-    tcase_add_loop_test(posting, test_both_sides_are_posted, 0, 3);
+    tcase_add_loop_test(posting, test_both_sides_are_posted, 0, 14);
+    tcase_add_loop_test(posting, test_a_dispute_ends_where_it_should, 0, 5);
+    tcase_add_test(posting, test_an_exchange_balances_in_both_currencies);
     tcase_add_test(posting, test_the_same_movement_is_posted_once);
     tcase_add_test(posting, test_the_same_movement_at_once_is_posted_once);
     tcase_add_loop_test(posting, test_what_does_not_balance_is_not_committed, 0, 6);
