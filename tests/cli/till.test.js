@@ -153,5 +153,5 @@ test('ledger check prints balances and finds an entry that does not balance', as
   await it.database.value(post(-999));
   const bad = await it.till('ledger', 'check');
   assert.equal(bad.code, 1);
-  assert.match(bad.stderr, /entries_balance: \d+ opening opening_-999: 0\.00 USD expected, 0\.01 USD found/);
+  assert.match(bad.stderr, /entries_balance: \d+ opening opening_-999: 0\.00 USD expected, 0\.01 found/);
 });
