@@ -2,6 +2,7 @@
 
 #ifdef TILL_FAILPOINTS
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +12,8 @@
 #include <unistd.h>
 
 #define PLACES 256
+#define WAIT_AT_MOST 10000
+#define WAIT_STEP 10
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
@@ -43,16 +46,35 @@ static int fits(const char *pattern, const char *name)
     return strcmp(pattern, name) == 0;
 }
 
-static void act(const char *action)
+static void pause_ms(long ms)
+{
+    nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 }, NULL);
+}
+
+/* Whoever steers the test sees that somebody is here, and lets him go on; not for ever. */
+static void wait_here(const char *path)
+{
+    char here[4096];
+    int fd;
+
+    snprintf(here, sizeof(here), "%s.here", path);
+    fd = open(here, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        close(fd);
+    for (int i = 0; i < WAIT_AT_MOST / WAIT_STEP && access(here, F_OK) == 0; i++)
+        pause_ms(WAIT_STEP);
+}
+
+static void act(const char *action, const char *path)
 {
     if (strcmp(action, "kill") == 0)
         kill(getpid(), SIGKILL);
     if (strcmp(action, "abort") == 0)
         abort();
-    if (strncmp(action, "sleep=", 6) == 0) {
-        long ms = strtol(action + 6, NULL, 10);
-        nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 }, NULL);
-    }
+    if (strcmp(action, "wait") == 0)
+        wait_here(path);
+    if (strncmp(action, "sleep=", 6) == 0)
+        pause_ms(strtol(action + 6, NULL, 10));
 }
 
 void failpoint(const char *operation, const char *phase)
@@ -72,7 +94,7 @@ void failpoint(const char *operation, const char *phase)
         if (!fits(pattern, name) || (nth && nth != visits))
             continue;
         fclose(file);
-        act(action);
+        act(action, path);
         return;
     }
     fclose(file);
