@@ -20,11 +20,12 @@
 
 #define DAY 86400
 #define LONGEST (366 * (int64_t)DAY)
-#define DAYS_LATE 31 // that the daily task makes up for
-#define TAIL 300     // seconds that are read again before balances are compared
-#define ROUNDS 3     // until two of them find the same
-#define LOOKS 2000   // of one run; what is beyond is reported as it is
-#define BUSY_AGAIN 300
+#define DAYS_LATE 31   // that the daily task makes up for
+#define TAIL 300       // seconds that are read again before balances are compared
+#define ROUNDS 3       // until two of them find the same
+#define LOOKS 2000     // of one run; what is beyond is reported as it is
+#define BUSY_AGAIN 300 // seconds until the task tries once more
+#define DOWN_AGAIN 1800
 
 static const char kind_of_decision[] = "difference";
 
@@ -255,14 +256,16 @@ static struct error *look_at_all(struct ctx *ctx, struct run *run, bool *looked)
 
 static struct error *find(struct ctx *ctx, struct run *run)
 {
+    const char *name = run->provider->name;
     bool looked;
 
     TRY(post(ctx, run));
-    TRY(finding_list(ctx, run->provider->name, run->window, run->end, &run->findings, NULL));
+    TRY(finding_list(ctx, name, run->window, run->end, &run->findings, &run->units));
     TRY(look_at_all(ctx, run, &looked));
-    if (looked)
-        TRY(post(ctx, run));
-    return finding_list(ctx, run->provider->name, run->window, run->end, &run->findings, &run->units);
+    if (!looked)
+        return NULL;
+    TRY(post(ctx, run));
+    return finding_list(ctx, name, run->window, run->end, &run->findings, &run->units);
 }
 
 /* Balances ---------------------------------------------------------------------------------------------------------- */
@@ -718,7 +721,12 @@ static struct error *run_task(struct ctx *ctx, struct window window)
     struct maintenance_run last;
     bool busy;
 
-    TRY(maintenance_run(ctx, "reconcile", reconcile_work, &order, &last, &busy));
+    struct error *error = maintenance_run(ctx, "reconcile", reconcile_work, &order, &last, &busy);
+    if (error && (error->code == E_PROVIDER_UNAVAILABLE || error->code == E_PROVIDER_ERROR)) {
+        log_warn(ctx, "reconcile", "%s", error->cause ? error->cause : error->detail);
+        return job_again(ctx, DOWN_AGAIN);
+    }
+    TRY(error);
     return busy ? job_again(ctx, BUSY_AGAIN) : NULL;
 }
 

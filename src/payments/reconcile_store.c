@@ -354,7 +354,7 @@ struct error *finding_list(struct ctx *ctx, const char *provider, struct window 
     TRY(list_strangers(ctx, provider, window, end, &lists[1]));
     TRY(list_payouts(ctx, provider, window, end, &lists[2]));
     join(ctx, lists, 3, out);
-    return units ? count_units(ctx, provider, window, units) : NULL;
+    return count_units(ctx, provider, window, units);
 }
 
 /* The balance ------------------------------------------------------------------------------------------------------- */

@@ -192,6 +192,43 @@ describe('what is known here is mended, not reported', () => {
 
 const INVENTED = `pay_${'0'.repeat(26)}`;
 
+describe('by itself', () => {
+  let till;
+  before(async () => { till = await startTill(); });
+  after(() => closed(till));
+  const reports = () => till.db.rows('SELECT from_at, to_at, differences, created_by FROM reconciliations ORDER BY id');
+  const due = (kind) => till.db.value(`UPDATE jobs SET run_at = domain_now() WHERE kind = '${kind}' AND state = 'available'`);
+  const hours = ({ from_at, to_at }) => (Date.parse(to_at) - Date.parse(from_at)) / 3600000;
+
+  test('it compares the day before, makes up for days it missed, and each week for seven', async () => {
+    await until(async () => (await till.db.value("SELECT count(*) FROM jobs WHERE kind LIKE 'reconcile%'")) === '2', 'the periodic jobs');
+    await paid(till);
+    const done = (number, by = 'reconcile') => until(async () => (await reports()).filter(({ created_by }) => created_by === by)[number], `report ${number} of ${by}`);
+    await advance(till, DAY); // that is when it is due
+    const first = await done(0);
+    assert.deepEqual([hours(first), first.differences], [24, 0]);
+    await advance(till, 3 * DAY);
+    const second = await done(1);
+    assert.deepEqual([second.from_at, hours(second), second.differences], [first.to_at, 72, 0]);
+    await due('reconcile.week');
+    const week = await done(0, 'reconcile.week');
+    assert.deepEqual([hours(week), week.differences], [168, 0]);
+    const { body } = await till.api('GET', '/api/v1/maintenance');
+    assert.equal(body.data.find(({ kind }) => kind === 'reconcile').result.differences, 0);
+  });
+
+  test('it waits for a provider that is down', async () => {
+    await till.sandbox.dials([{ operation: 'GET /v1/balance_transactions', action: 'error_500_not_executed' }]);
+    await till.db.value("UPDATE reconciliations SET to_at = to_at - interval '1 day', from_at = from_at - interval '1 day'");
+    await due('reconcile');
+    await until(async () => (await till.db.value(`SELECT count(*) FROM jobs WHERE kind = 'reconcile' AND state = 'available'
+      AND run_at BETWEEN domain_now() + interval '20 minutes' AND domain_now() + interval '30 minutes'`)) === '1', 'it is put off');
+    const answer = await till.api('POST', '/api/v1/maintenance/reconcile', { body: {} });
+    isProblem(answer, 503, 'PROVIDER_UNAVAILABLE');
+    await till.sandbox.clearDials();
+  });
+});
+
 describe('differences', () => {
   let till, seeded;
   before(async () => {
