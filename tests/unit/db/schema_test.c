@@ -14,7 +14,7 @@
 #include "web/router.h"
 
 /* What is not named somewhere is not linked, and its statements are not on the list: routes and tasks name all features. */
-static const void *const linked[] = { routes, tasks, (const void *)(uintptr_t)queue_retry,
+static const void *const linked[] __attribute__((used)) = { routes, tasks, (const void *)(uintptr_t)queue_retry,
     (const void *)(uintptr_t)balance_check };
 
 START_TEST(test_every_statement_is_understood)
