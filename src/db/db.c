@@ -16,6 +16,10 @@
 
 #define ACQUIRE_MS 2000
 #define COMMIT_LOOKUP_MS 5000
+/* Tells one run of the server from the next: it changes when the server starts, and when it recovers from a crash of a process. */
+#define SERVER_RUN                                                                                                     \
+    "(SELECT concat(extract(epoch FROM pg_postmaster_start_time()), '/', extract(epoch FROM stats_reset))"              \
+    " FROM pg_stat_wal)"
 #define MAX_RUNS 4 // the first and three more
 
 struct db {
@@ -37,7 +41,7 @@ struct hook {
 struct tx {
     struct tx *joined; // the transaction this one is part of
     PGconn *conn;
-    const char *xid;
+    const char *xid, *server_run;
     int runs;
     bool conflict;
     struct hook *hooks;
@@ -479,7 +483,7 @@ struct error *tx_begin(struct ctx *ctx, struct tx *tx)
 {
     static const struct sql begin = { "begin", __FILE__,
         "BEGIN; SET LOCAL lock_timeout = '2s'; SET LOCAL idle_in_transaction_session_timeout = '10s';"
-        " SELECT pg_current_xact_id()::text" };
+        " SELECT pg_current_xact_id()::text, " SERVER_RUN };
 
     if (tx->joined)
         return NULL;
@@ -491,6 +495,7 @@ struct error *tx_begin(struct ctx *ctx, struct tx *tx)
         PGresult *result = PQexec(tx->conn, begin.text);
         if (PQresultStatus(result) == PGRES_TUPLES_OK) {
             tx->xid = arena_strdup(ctx->arena, PQgetvalue(result, 0, 0));
+            tx->server_run = arena_strdup(ctx->arena, PQgetvalue(result, 0, 1));
             PQclear(result);
             ctx->tx = tx;
             return NULL;
@@ -513,26 +518,32 @@ static void sleep_ms(int64_t ms)
     nanosleep(&time, NULL);
 }
 
-/* What became of a transaction whose COMMIT was not answered. */
-static struct error *look_up_commit(struct ctx *ctx, const char *xid)
+/* What became of a transaction whose COMMIT was not answered. A server that crashed gives the numbers of what it lost to new
+ * transactions, whose fate says nothing of ours: then it stays unknown, and whoever asked finds out by asking again. */
+static struct error *look_up_commit(struct ctx *ctx, const struct tx *tx)
 {
-    SQL(status, "SELECT coalesce(pg_xact_status($1::xid8), 'unknown') AS text");
+    SQL(status,
+        "SELECT CASE WHEN " SERVER_RUN " = $2 THEN coalesce(pg_xact_status($1::xid8), 'unknown')"
+        "            ELSE 'restarted' END AS text");
     struct answer {
         const char *text;
-    } answer = { "unknown" };
+    } answer = { 0 };
     static const struct field columns[] = { FIELD(struct answer, text), FIELD_END };
     int64_t until = monotonic_ms() + COMMIT_LOOKUP_MS;
+    bool restarted = false;
 
-    while (monotonic_ms() < until) {
-        struct error *error = db_one(ctx, &status, PARAMS(P(xid)), columns, &answer);
-        assert(answer.text);
+    while (!restarted && monotonic_ms() < until) {
+        struct error *error = db_one(ctx, &status, PARAMS(P(tx->xid), P(tx->server_run)), columns, &answer);
         if (!error && !strcmp(answer.text, "committed"))
             return NULL;
         if (!error && !strcmp(answer.text, "aborted"))
             return unavailable(ctx, "the connection broke before the commit");
-        sleep_ms(100);
+        restarted = !error && !strcmp(answer.text, "restarted");
+        if (!restarted)
+            sleep_ms(100);
     }
-    struct error *error = unavailable(ctx, "the commit was not answered and could not be looked up");
+    struct error *error = unavailable(ctx, restarted ? "the server crashed during the commit"
+                                                     : "the commit was not answered and could not be looked up");
     error->outcome = "unknown";
     return error;
 }
@@ -549,7 +560,7 @@ static struct error *commit(struct ctx *ctx, struct tx *tx)
     ctx->tx = NULL;
     if (lost) {
         drop(ctx->db, tx->conn);
-        return look_up_commit(ctx, tx->xid);
+        return look_up_commit(ctx, tx);
     }
     give_back(ctx->db, tx->conn);
     return error;

@@ -9,7 +9,11 @@ const os = require('node:os');
 const path = require('node:path');
 const { cleanEnvironment, required, run, top } = require('./till.js');
 
-const SETTINGS = { fsync: 'off', synchronous_commit: 'on', max_connections: '200', shared_buffers: '64MB', listen_addresses: "''" };
+// A commit takes its time, so that a crash meets some half way.
+const SETTINGS = {
+  fsync: 'off', synchronous_commit: 'on', commit_delay: '5000', commit_siblings: '0', max_connections: '200', shared_buffers: '64MB',
+  listen_addresses: "''",
+};
 
 function programs() {
   const base = '/usr/lib/postgresql';
