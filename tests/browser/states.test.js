@@ -314,6 +314,7 @@ for (const size of Object.keys(SIZES).map(Number)) {
       async (page) => {
         const session = await stack.session();
         await open(page, session);
+        await page.getByTestId('email').fill('nobody');
         await fillCard(page, CARDS.good);
         await page.getByTestId('pay').click();
         await inState(page, 'field_error');
