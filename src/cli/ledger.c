@@ -124,7 +124,7 @@ enum cli_status cli_ledger_balances(struct cli *cli, int argc, char **argv)
 
 enum cli_status cli_ledger_opening(struct cli *cli, int argc, char **argv)
 {
-    const char *provider = "stripe", *why;
+    const char *provider = "stripe", *why = "";
     const struct cli_option options[] = {
         { "provider", &provider, NULL, "which; stripe" },
         CLI_OPTIONS_END,

@@ -467,7 +467,7 @@ static struct difference told(struct ctx *ctx, const struct run *run, const stru
     bool is_refund = finding->what && !strncmp(finding->what, "refund", strlen("refund"));
     const char *known = words[finding->kind].known, *suggestion = words[finding->kind].suggestion;
 
-    if (finding->kind == DIFFERENCE_PAYOUT && !strcmp(finding->what, "composition"))
+    if (finding->kind == DIFFERENCE_PAYOUT && !strcmp(what_words(finding), "composition"))
         known = composition;
     if (finding->kind == DIFFERENCE_DUPLICATE && is_refund)
         suggestion = paid_back_twice;
