@@ -527,13 +527,14 @@ static struct error *look_up_commit(struct ctx *ctx, const struct tx *tx)
         "            ELSE 'restarted' END AS text");
     struct answer {
         const char *text;
-    } answer = { 0 };
+    } answer = { "unknown" };
     static const struct field columns[] = { FIELD(struct answer, text), FIELD_END };
     int64_t until = monotonic_ms() + COMMIT_LOOKUP_MS;
     bool restarted = false;
 
     while (!restarted && monotonic_ms() < until) {
         struct error *error = db_one(ctx, &status, PARAMS(P(tx->xid), P(tx->server_run)), columns, &answer);
+        assert(answer.text);
         if (!error && !strcmp(answer.text, "committed"))
             return NULL;
         if (!error && !strcmp(answer.text, "aborted"))
