@@ -18,7 +18,7 @@
 #include "payments/webhook.h"
 #include "provider/provider.h"
 
-#define OLDEST_SERVER 130000
+#define OLDEST_SERVER 140000
 #define SKEW_SECONDS 5
 #define WEBHOOK_TOLERANCE 300       // past this, every webhook is refused
 #define WEBHOOK_SILENCE (3 * 86400) // Stripe gives up after three days
@@ -145,7 +145,7 @@ static void check_server(struct doctor *doctor)
         return;
     }
     doctor->database = true;
-    say(doctor, facts.version < OLDEST_SERVER ? FAIL : FINE, "DATABASE", "Till needs PostgreSQL 13 or later",
+    say(doctor, facts.version < OLDEST_SERVER ? FAIL : FINE, "DATABASE", "Till needs PostgreSQL 14 or later",
         "PostgreSQL %" PRId64 ".%" PRId64 " answers", facts.version / 10000, facts.version % 10000);
     check_skew(doctor, "the database's clock", "DATABASE_CLOCK", facts.clock_us / 1000000);
     check_role(doctor, &facts);
