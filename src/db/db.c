@@ -18,7 +18,7 @@
 #define COMMIT_LOOKUP_MS 5000
 /* Tells one run of the server from the next: it changes when the server starts, and when it recovers from a crash of a process. */
 #define SERVER_RUN                                                                                                     \
-    "(SELECT concat(extract(epoch FROM pg_postmaster_start_time()), '/', extract(epoch FROM stats_reset))"              \
+    "(SELECT concat(extract(epoch FROM pg_postmaster_start_time()), '/', extract(epoch FROM stats_reset))"             \
     " FROM pg_stat_wal)"
 #define MAX_RUNS 4 // the first and three more
 
@@ -543,8 +543,8 @@ static struct error *look_up_commit(struct ctx *ctx, const struct tx *tx)
         if (!restarted)
             sleep_ms(100);
     }
-    struct error *error = unavailable(ctx, restarted ? "the server crashed during the commit"
-                                                     : "the commit was not answered and could not be looked up");
+    struct error *error = unavailable(ctx,
+        restarted ? "the server crashed during the commit" : "the commit was not answered and could not be looked up");
     error->outcome = "unknown";
     return error;
 }
