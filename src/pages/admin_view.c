@@ -1,0 +1,246 @@
+#include "pages/admin_view.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/arena.h"
+#include "base/ctx.h"
+#include "base/id.h"
+#include "http/form.h"
+#include "provider/provider.h"
+
+#define LANGUAGE "en"
+#define MINUTE 60
+#define HOUR 3600
+#define DAY 86400
+
+json_t *view_text(const char *text)
+{
+    return text ? json_string(text) : json_null();
+}
+
+/* Money ------------------------------------------------------------------------------------------------------------- */
+
+const char *view_money_text(struct ctx *ctx, struct money money)
+{
+    return currency_exponent(money.currency) < 0 ? "" : money_text(ctx->arena, money, LANGUAGE);
+}
+
+json_t *view_money(struct ctx *ctx, struct money money)
+{
+    const char *text = view_money_text(ctx, money);
+
+    return *text ? json_string(text) : json_null();
+}
+
+json_t *view_minor(struct ctx *ctx, int64_t minor, const char *currency)
+{
+    struct money money = { .minor = minor };
+
+    if (currency && strlen(currency) < sizeof money.currency)
+        memcpy(money.currency, currency, strlen(currency) + 1);
+    return view_money(ctx, money);
+}
+
+/* Time -------------------------------------------------------------------------------------------------------------- */
+
+static const char *day_text(struct ctx *ctx, const struct tm *parts)
+{
+    static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov",
+        "Dec" };
+
+    return arena_printf(ctx->arena, "%d %s %d", parts->tm_mday, months[parts->tm_mon], parts->tm_year + 1900);
+}
+
+static bool parts_of(struct instant instant, struct tm *out)
+{
+    time_t seconds = (time_t)instant_to_unix(instant);
+
+    return instant_is_set(instant) && gmtime_r(&seconds, out);
+}
+
+json_t *view_time(struct ctx *ctx, struct instant instant)
+{
+    struct tm parts;
+
+    if (!parts_of(instant, &parts))
+        return json_null();
+    return json_pack("{ss, ss}", "text",
+        arena_printf(ctx->arena, "%s, %02d:%02d UTC", day_text(ctx, &parts), parts.tm_hour, parts.tm_min), "utc",
+        instant_format(ctx->arena, instant, false));
+}
+
+json_t *view_day(struct ctx *ctx, struct instant instant)
+{
+    struct tm parts;
+
+    if (!parts_of(instant, &parts))
+        return json_null();
+    return json_pack("{ss, ss}", "text", day_text(ctx, &parts), "utc",
+        arena_printf(ctx->arena, "%04d-%02d-%02d", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday));
+}
+
+const char *view_span(struct ctx *ctx, int64_t seconds)
+{
+    static const struct {
+        int64_t below, unit;
+        const char *one, *many;
+    } spans[] = {
+        { 2 * MINUTE, 1, "s", "s" },
+        { 2 * HOUR, MINUTE, "min", "min" },
+        { 2 * DAY, HOUR, "h", "h" },
+        { INT64_MAX, DAY, "day", "days" },
+    };
+    size_t i = 0;
+
+    seconds = seconds < 0 ? 0 : seconds;
+    while (seconds >= spans[i].below)
+        i++;
+    int64_t count = seconds / spans[i].unit;
+    return arena_printf(ctx->arena, "%lld %s", (long long)count, count == 1 ? spans[i].one : spans[i].many);
+}
+
+json_t *view_age(struct ctx *ctx, struct instant instant)
+{
+    int64_t seconds = instant_to_unix(ctx->now) - instant_to_unix(instant);
+
+    if (!instant_is_set(instant))
+        return json_null();
+    return json_pack("{ss, ss, sb}", "text", view_span(ctx, seconds < 0 ? -seconds : seconds), "utc",
+        instant_format(ctx->arena, instant, false), "past", seconds >= 0);
+}
+
+/* Statuses ---------------------------------------------------------------------------------------------------------- */
+
+const char *const tone_names[] = {
+    [TONE_GOOD] = "good",
+    [TONE_WARN] = "warn",
+    [TONE_BAD] = "bad",
+    [TONE_MUTED] = "muted",
+    [TONE_INFO] = "info",
+    NULL,
+};
+
+json_t *view_badge(struct ctx *ctx, enum tone tone, const char *word)
+{
+    (void)ctx;
+    return json_pack("{ss, sb, ss}", "tone", tone_names[tone], tone_names[tone], 1, "word", word);
+}
+
+json_t *view_payment_badge(struct ctx *ctx, const struct payment *payment)
+{
+    static const struct {
+        enum tone tone;
+        const char *word;
+    } badges[] = {
+        [PAYMENT_CREATED] = { TONE_MUTED, "Not paid yet" },
+        [PAYMENT_REQUIRES_ACTION] = { TONE_INFO, "Waits for the payer" },
+        [PAYMENT_PROCESSING] = { TONE_INFO, "Processing" },
+        [PAYMENT_AUTHORIZED] = { TONE_INFO, "Authorized" },
+        [PAYMENT_SUCCEEDED] = { TONE_GOOD, "Succeeded" },
+        [PAYMENT_FAILED] = { TONE_BAD, "Failed" },
+        [PAYMENT_CANCELLED] = { TONE_MUTED, "Cancelled" },
+        [PAYMENT_UNKNOWN] = { TONE_WARN, "Outcome unknown" },
+    };
+
+    if (payment->status == PAYMENT_SUCCEEDED && !strcmp(refund_state_names[payment->refund_state], "full"))
+        return view_badge(ctx, TONE_MUTED, "Refunded");
+    return view_badge(ctx, badges[payment->status].tone, badges[payment->status].word);
+}
+
+json_t *view_refund_badge(struct ctx *ctx, enum refund_status status)
+{
+    static const struct {
+        enum tone tone;
+        const char *word;
+    } badges[] = {
+        [REFUND_PROCESSING] = { TONE_INFO, "On its way" },
+        [REFUND_SUCCEEDED] = { TONE_GOOD, "Refunded" },
+        [REFUND_FAILED] = { TONE_BAD, "Refund failed" },
+        [REFUND_CANCELLED] = { TONE_MUTED, "Cancelled" },
+    };
+
+    return view_badge(ctx, badges[status].tone, badges[status].word);
+}
+
+json_t *view_dispute_badge(struct ctx *ctx, unsigned standing)
+{
+    switch ((enum dispute_standing)standing) {
+    case DISPUTE_NONE:
+        break;
+    case DISPUTE_INQUIRY:
+        return view_badge(ctx, TONE_WARN, "Inquiry");
+    case DISPUTE_OPEN:
+        return view_badge(ctx, TONE_BAD, "Disputed");
+    case DISPUTE_WON:
+        return view_badge(ctx, TONE_GOOD, "Dispute won");
+    case DISPUTE_LOST:
+        return view_badge(ctx, TONE_MUTED, "Dispute lost");
+    }
+    return json_null();
+}
+
+const char *view_words(struct ctx *ctx, const char *name)
+{
+    char *words = arena_strdup(ctx->arena, name ? name : "");
+
+    for (char *letter = words; *letter; letter++)
+        if (*letter == '_')
+            *letter = ' ';
+    *words = (char)toupper((unsigned char)*words);
+    return words;
+}
+
+/* Addresses --------------------------------------------------------------------------------------------------------- */
+
+const char *view_link(struct ctx *ctx, const char *path, ...)
+{
+    struct buf query = { .arena = ctx->arena };
+    const char *name;
+    va_list pairs;
+
+    va_start(pairs, path);
+    while ((name = va_arg(pairs, const char *))) {
+        const char *text = va_arg(pairs, const char *);
+        if (text && *text)
+            form_add(&query, name, "%s", text);
+    }
+    va_end(pairs);
+    return query.length ? arena_printf(ctx->arena, "%s?%s", path, buf_string(&query)) : path;
+}
+
+json_t *view_options(struct ctx *ctx, const char *const *names, const char *selected)
+{
+    json_t *options = json_array();
+
+    for (; *names; names++)
+        json_array_append_new(options,
+            json_pack("{ss, ss, sb}", "value", *names, "word", view_words(ctx, *names), "selected",
+                selected && !strcmp(*names, selected)));
+    return options;
+}
+
+json_t *view_pager(const char *first, const char *next)
+{
+    return first || next ? json_pack("{so, so}", "first", view_text(first), "next", view_text(next)) : json_null();
+}
+
+const char *view_place(struct ctx *ctx, const char *id)
+{
+    static const struct {
+        const char *prefix, *path;
+    } places[] = {
+        { "pay", "/admin/payments" },
+        { "cust", "/admin/customers" },
+        { "whe", "/admin/webhooks" },
+        { "rec", "/admin/reconciliation" },
+        { "dsp", "/admin/disputes" },
+    };
+
+    for (size_t i = 0; id && i < sizeof places / sizeof *places; i++)
+        if (id_is(id, places[i].prefix))
+            return arena_printf(ctx->arena, "%s/%s", places[i].path, id);
+    return NULL;
+}
