@@ -87,6 +87,11 @@ static void mark_taken(void *idempotency)
 }
 
 /* The row is new, or expired, or of a run that died: then it is ours. Otherwise somebody was faster. */
+bool idempotency_is_taken_over(const struct ctx *ctx)
+{
+    return ctx->idempotency && ctx->idempotency->resource;
+}
+
 struct error *idempotency_take(struct ctx *ctx, const char *resource)
 {
     SQL(take,

@@ -32,6 +32,9 @@ struct stored_answer {
  * run did not finish and its hold has run out. E_IDEMPOTENCY_MISMATCH, E_IDEMPOTENCY_IN_PROGRESS. */
 MUST_CHECK struct error *idempotency_find(struct ctx *ctx, struct stored_answer *answer);
 
+/* Whether this request goes on with what an earlier run of its key began. */
+bool idempotency_is_taken_over(const struct ctx *ctx);
+
 /* In T1, inside its transaction: takes ctx->idempotency's key for what this request makes. Does nothing without a key.
  * Errors as idempotency_find(), when another request was faster. */
 MUST_CHECK struct error *idempotency_take(struct ctx *ctx, const char *resource);

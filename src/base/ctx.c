@@ -33,3 +33,8 @@ bool principal_may(const struct principal *principal, const char *scope)
     }
     return false;
 }
+
+const char *principal_name(const struct principal *principal)
+{
+    return principal->id ? principal->id : "";
+}

@@ -51,4 +51,7 @@ struct ctx {
 
 bool principal_may(const struct principal *principal, const char *scope);
 
+/* Who it was, for a row that says by whom it was made; "" for nobody in particular. */
+const char *principal_name(const struct principal *principal);
+
 #endif

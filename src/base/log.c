@@ -230,7 +230,7 @@ static void add_ctx(struct line *line, const struct ctx *ctx)
     if (ctx->principal.kind == PRINCIPAL_NONE)
         return;
     snprintf(principal, sizeof(principal), "%s:%s", principal_kind_names[ctx->principal.kind],
-        ctx->principal.id ? ctx->principal.id : "");
+        principal_name(&ctx->principal));
     add_string(line, "principal", principal, sizeof(principal));
 }
 

@@ -105,7 +105,7 @@ struct error *customer_create(struct ctx *ctx, const struct customer_details *de
     bool inserted = false, found;
 
     *existed = false;
-    if (ctx->idempotency && ctx->idempotency->resource)
+    if (idempotency_is_taken_over(ctx))
         return taken_over(ctx, details, out);
     TRY(IN_TX(ctx, insert(ctx, &row, details, &inserted)));
     *existed = !inserted;

@@ -20,10 +20,10 @@
 /* A request that asks for a charge is alive for this long; then the resolver looks after it. */
 #define FIRST_LOOK 10
 
-struct error *attempt_begin(struct ctx *ctx, const struct payment *payment, enum attempt_operation operation,
-    int64_t amount, struct attempt *out)
+struct attempt attempt_new(struct ctx *ctx, const struct payment *payment, enum attempt_operation operation,
+    int64_t amount)
 {
-    *out = (struct attempt){
+    return (struct attempt){
         .id = id_new(ctx, "att"),
         .payment_id = payment->id,
         .operation = operation,
@@ -33,10 +33,9 @@ struct error *attempt_begin(struct ctx *ctx, const struct payment *payment, enum
         .method = payment->method_id,
         .confirms = true,
         .api_version = ctx->config->stripe_api_version,
-        .created_by = ctx->principal.id ? ctx->principal.id : "",
+        .created_by = principal_name(&ctx->principal),
         .created_at = ctx->now,
     };
-    return NULL;
 }
 
 const struct provider *payment_provider(const struct payment *payment)

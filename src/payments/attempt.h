@@ -9,9 +9,9 @@ struct provider;
 
 /* Between the files that move money: an attempt is begun in T1 (payment.c), carried out here, and gone on with by the resolver. */
 
-/* A new one of this payment, not yet a row. */
-MUST_CHECK struct error *attempt_begin(struct ctx *ctx, const struct payment *payment, enum attempt_operation operation,
-    int64_t amount, struct attempt *out);
+/* A new one of this payment, not yet a row; `amount` in minor units. */
+struct attempt attempt_new(struct ctx *ctx, const struct payment *payment, enum attempt_operation operation,
+    int64_t amount);
 
 /* C1 to T3 of an attempt that is on record. `fresh`: nobody has asked the provider for it before. */
 MUST_CHECK struct error *attempt_perform(struct ctx *ctx, struct payment *payment, struct attempt *attempt, bool fresh);
@@ -30,8 +30,5 @@ MUST_CHECK struct error *payment_look_again(struct ctx *ctx, struct payment *pay
 
 /* Cancels it, at the provider where that has it. */
 MUST_CHECK struct error *payment_give_up(struct ctx *ctx, struct payment *payment, const char *reason);
-
-/* Whether this request goes on with what an earlier one of its key began. */
-bool payment_is_taken_over(const struct ctx *ctx);
 
 #endif

@@ -79,7 +79,7 @@ struct error *checkout_create(struct ctx *ctx, const struct checkout_request *re
 {
     int64_t seconds = request->expires_in ? request->expires_in : ctx->config->checkout_ttl;
 
-    if (ctx->idempotency && ctx->idempotency->resource) {
+    if (idempotency_is_taken_over(ctx)) {
         TRY(IN_TX(ctx, idempotency_take(ctx, ctx->idempotency->resource)));
         return checkout_get(ctx, ctx->idempotency->resource, out);
     }
@@ -97,7 +97,7 @@ struct error *checkout_create(struct ctx *ctx, const struct checkout_request *re
         .capture = request->capture ? CAPTURE_AUTOMATIC : CAPTURE_MANUAL,
         .locale = request->locale,
         .metadata = request->metadata ? request->metadata : json_in(ctx->arena, json_object()),
-        .created_by = ctx->principal.id ? ctx->principal.id : "",
+        .created_by = principal_name(&ctx->principal),
         .expires_at = instant_add_seconds(ctx->now, seconds),
         .created_at = ctx->now,
         .updated_at = ctx->now,

@@ -155,7 +155,7 @@ static void build(struct ctx *ctx, const struct payment_request *request, const 
         .return_url = request->return_url,
         .provider = provider->name,
         .method_id = request->payment_method_id,
-        .created_by = ctx->principal.id ? ctx->principal.id : "",
+        .created_by = principal_name(&ctx->principal),
         .created_at = ctx->now,
         .updated_at = ctx->now,
     };
@@ -189,18 +189,13 @@ static struct error *take_over(struct ctx *ctx, struct payment *out)
         : NULL;
 }
 
-bool payment_is_taken_over(const struct ctx *ctx)
-{
-    return ctx->idempotency && ctx->idempotency->resource;
-}
-
 struct error *payment_create(struct ctx *ctx, const struct payment_request *request, struct payment *out)
 {
     const struct provider *provider = NULL;
     const char *customer_id = NULL;
     struct attempt attempt = { 0 };
 
-    if (payment_is_taken_over(ctx))
+    if (idempotency_is_taken_over(ctx))
         return take_over(ctx, out);
     if (request->customer_id)
         TRY(customer_resolve(ctx, request->customer_id, &customer_id));
@@ -208,7 +203,7 @@ struct error *payment_create(struct ctx *ctx, const struct payment_request *requ
     assert(provider);
     TRY(count_attempt(ctx, customer_id));
     build(ctx, request, customer_id, provider, out);
-    TRY(attempt_begin(ctx, out, ATTEMPT_CHARGE, out->amount.minor, &attempt));
+    attempt = attempt_new(ctx, out, ATTEMPT_CHARGE, out->amount.minor);
     attempt.confirms = out->confirmation == CONFIRMATION_AUTOMATIC;
     attempt.off_session = request->off_session;
     failpoint("charge", "before_t1");
@@ -270,7 +265,7 @@ static struct error *intend_confirm(struct ctx *ctx, const char *id, const struc
         return error;
     }
     forget_failure(payment);
-    TRY(attempt_begin(ctx, payment, ATTEMPT_CHARGE, payment->amount.minor, attempt));
+    *attempt = attempt_new(ctx, payment, ATTEMPT_CHARGE, payment->amount.minor);
     attempt->off_session = order->off_session;
     TRY(attempt_insert(ctx, attempt));
     TRY(payment_update(ctx, payment));
@@ -282,7 +277,7 @@ struct error *payment_confirm(struct ctx *ctx, const char *id, const struct conf
 {
     struct attempt attempt = { 0 };
 
-    if (payment_is_taken_over(ctx))
+    if (idempotency_is_taken_over(ctx))
         return take_over(ctx, out);
     TRY(payment_get(ctx, id, out));
     TRY(breaker_check(ctx, out->provider));
@@ -311,7 +306,7 @@ static struct error *intend_door(struct ctx *ctx, const char *id, struct payment
     if (found)
         return NULL;
     forget_failure(payment);
-    TRY(attempt_begin(ctx, payment, ATTEMPT_CHARGE, payment->amount.minor, attempt));
+    *attempt = attempt_new(ctx, payment, ATTEMPT_CHARGE, payment->amount.minor);
     attempt->confirms = false;
     attempt->method = NULL;
     attempt->phase = payment->provider_payment_id ? PHASE_WAITING : PHASE_CREATING;
@@ -354,7 +349,7 @@ static struct error *intend_capture(struct ctx *ctx, const char *id, struct mone
     TRY(idempotency_take(ctx, payment->id));
     TRY(payment_lock(ctx, id, payment));
     TRY(check_capture(ctx, payment, &amount));
-    TRY(attempt_begin(ctx, payment, ATTEMPT_CAPTURE, amount.minor, attempt));
+    *attempt = attempt_new(ctx, payment, ATTEMPT_CAPTURE, amount.minor);
     TRY(attempt_insert(ctx, attempt));
     TRY(note_request(ctx, payment, attempt));
     return job_add_later(ctx, "payment.resolve", payment->id, FIRST_LOOK);
@@ -364,7 +359,7 @@ struct error *payment_capture(struct ctx *ctx, const char *id, struct money amou
 {
     struct attempt attempt = { 0 };
 
-    if (payment_is_taken_over(ctx))
+    if (idempotency_is_taken_over(ctx))
         return take_over(ctx, out);
     TRY(payment_get(ctx, id, out));
     failpoint("capture", "before_t1");
@@ -398,7 +393,7 @@ static struct error *intend_cancel(struct ctx *ctx, const char *id, const char *
     *here = !payment->provider_payment_id;
     if (*here)
         return cancel_here(ctx, payment);
-    TRY(attempt_begin(ctx, payment, ATTEMPT_CANCEL, payment->amount.minor, attempt));
+    *attempt = attempt_new(ctx, payment, ATTEMPT_CANCEL, payment->amount.minor);
     TRY(attempt_insert(ctx, attempt));
     TRY(payment_update(ctx, payment));
     TRY(note_request(ctx, payment, attempt));
@@ -417,7 +412,7 @@ struct error *payment_give_up(struct ctx *ctx, struct payment *payment, const ch
 
 struct error *payment_cancel(struct ctx *ctx, const char *id, const char *reason, struct payment *out)
 {
-    if (payment_is_taken_over(ctx))
+    if (idempotency_is_taken_over(ctx))
         return take_over(ctx, out);
     TRY(payment_get(ctx, id, out));
     return payment_give_up(ctx, out, reason);

@@ -648,7 +648,7 @@ static struct error *report(struct ctx *ctx, struct run *run, struct reconciliat
         .matched = run->units > (int64_t)inside ? run->units - (int64_t)inside : 0,
         .differences = (int64_t)count,
         .created_at = ctx->now,
-        .created_by = ctx->principal.id ? ctx->principal.id : "",
+        .created_by = principal_name(&ctx->principal),
     };
     TRY(totals_of(ctx, run, &out->totals));
     TRY(IN_TX(ctx, write(ctx, run, told_now, count, out)));

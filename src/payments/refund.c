@@ -329,14 +329,14 @@ struct error *refund_create(struct ctx *ctx, const struct refund_request *reques
 {
     struct payment payment;
 
-    if (ctx->idempotency && ctx->idempotency->resource)
+    if (idempotency_is_taken_over(ctx))
         return taken_over(ctx, out);
     *out = (struct refund){
         .id = id_new(ctx, "ref"),
         .status = REFUND_PROCESSING,
         .reason = request->reason ? request->reason : "requested_by_customer",
         .origin = REFUND_BY_TILL,
-        .created_by = ctx->principal.id ? ctx->principal.id : "",
+        .created_by = principal_name(&ctx->principal),
         .created_at = ctx->now,
         .updated_at = ctx->now,
     };

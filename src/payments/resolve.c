@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "access/idempotency.h"
 #include "base/arena.h"
 #include "base/ctx.h"
 #include "base/failpoint.h"
@@ -175,12 +176,12 @@ static struct error *begin_again(struct ctx *ctx, struct payment *payment)
     struct attempt last, attempt;
     bool found;
 
-    if (!payment_is_taken_over(ctx) || payment_is_over(payment->status))
+    if (!idempotency_is_taken_over(ctx) || payment_is_over(payment->status))
         return NULL;
     TRY(attempt_last(ctx, payment->id, &last, &found));
     if (!found || last.status != ATTEMPT_NOT_EXECUTED)
         return NULL;
-    TRY(attempt_begin(ctx, payment, last.operation, last.amount, &attempt));
+    attempt = attempt_new(ctx, payment, last.operation, last.amount);
     attempt.confirms = last.confirms;
     attempt.method = last.method;
     attempt.off_session = last.off_session;
