@@ -5,6 +5,7 @@
 #include "payments/payment.h"
 #include "payments/reconcile.h"
 #include "payments/refund.h"
+#include "payments/statistics.h"
 #include "payments/sweep.h"
 #include "payments/webhook.h"
 
@@ -40,6 +41,8 @@ const struct task tasks[] = {
         .summary = "Compares the last seven days with the providers' books" },
     { "audit.seal", seal_audit, .every = 5,
         .summary = "Links new rows of the audit log into its chain" },
+    { "statistics", statistics_task, .every = 15,
+        .summary = "Adds what changed to the figures of the dashboard" },
     { "retention", forget_expired, .every = 600,
         .summary = "Forgets expired idempotency keys and old counters" },
 };

@@ -89,6 +89,8 @@ static const struct {
     { "movements", "SI---" },
     { "reconciliations", "SI---" },
     { "reconciliation_differences", "SI---" },
+    { "statistics", "SIU--" },
+    { "statistics_changes", "SIUD-" },
     { "ledger_accounts", "S----" },
     { "ledger_entries", "SI---" },
     { "ledger_lines", "SI---" },
