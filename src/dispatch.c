@@ -11,6 +11,7 @@
 #include "base/field.h"
 #include "base/log.h"
 #include "base/utf8.h"
+#include "pages/admin.h"
 #include "web/reply.h"
 #include "web/request.h"
 #include "web/router.h"
@@ -40,6 +41,8 @@ static struct error *serve(struct request *r)
 
     TRY(r->refused);
     TRY(access_check(r));
+    if (r->reply.sent)
+        return NULL;
     if (r->ctx->idempotency)
         TRY(idempotency_find(r->ctx, &answer));
     return answer.found ? replay(r, &answer) : r->route->handler(r);
@@ -73,7 +76,7 @@ void dispatch(struct request *r)
     int64_t started = monotonic_ms();
     struct error *error = serve(r);
 
-    if (error)
+    if (error && !admin_error(r, error))
         reply_error(r, error);
     failpoint("request", "before_answer_kept");
     keep_answer(r);

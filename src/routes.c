@@ -2,6 +2,8 @@
 #include "customers/customer_api.h"
 #include "events/decision.h"
 #include "jobs/maintenance.h"
+#include "pages/admin.h"
+#include "pages/admin_entry.h"
 #include "pages/checkout.h"
 #include "pages/maintenance.h"
 #include "pages/service.h"
@@ -114,6 +116,13 @@ const struct route routes[] = {
         .summary = "The receipt" },
     { "POST", "/checkout/{session}/{key}/cancel", checkout_page_cancel, ACCESS_CHECKOUT, .answer = ANSWER_PAGE, .checkout = true,
         .summary = "The payer gives up" },
+
+    /* The dashboard: coming in */
+    { "GET", "/admin", admin_home, ACCESS_OPERATOR, .answer = ANSWER_PAGE, .summary = "The dashboard" },
+    { "GET", "/admin/sign-in", admin_sign_in_page, ACCESS_PUBLIC, .answer = ANSWER_PAGE, .summary = "Sign in" },
+    { "POST", "/admin/sign-in", admin_sign_in, ACCESS_PUBLIC, .answer = ANSWER_PAGE, .summary = "Sign in" },
+    { "POST", "/admin/sign-out", admin_sign_out, ACCESS_OPERATOR, .answer = ANSWER_PAGE, .early = true,
+        .summary = "Sign out" },
 
     /* Cron and people */
     { "POST", "/api/v1/maintenance/{kind}", maintenance_api_run, ACCESS_API_KEY, .scope = "maintenance:run",

@@ -5,11 +5,14 @@
 #include <strings.h>
 
 #include "access/api_key.h"
+#include "access/csrf.h"
 #include "access/idempotency.h"
 #include "access/rate_limit.h"
+#include "access/session.h"
 #include "base/arena.h"
 #include "base/crypto.h"
 #include "base/ctx.h"
+#include "web/percent.h"
 #include "web/reply.h"
 #include "web/request.h"
 #include "web/router.h"
@@ -32,12 +35,58 @@ static struct error *count_guess(struct request *r)
         r->ctx->config->rate_limit_requests, r->ctx->config->rate_limit_window, &limit);
 }
 
+static bool is_change(const struct request *r)
+{
+    return strcmp(r->method, "GET") != 0 && strcmp(r->method, "HEAD") != 0;
+}
+
+/* Which page asks for what is missing: signing in, or a second factor. */
+static struct error *send_to(struct request *r, const char *page)
+{
+    if (r->route->answer != ANSWER_PAGE)
+        return error_new(r->ctx, E_UNAUTHENTICATED, "Please sign in.");
+    if (is_change(r))
+        return reply_redirect(r, 303, arena_printf(r->ctx->arena, "%s?again=1", page));
+    return reply_redirect(r, 303,
+        arena_printf(r->ctx->arena, "%s?next=%s", page, percent_encode(r->ctx->arena, r->path)));
+}
+
+static bool lacks_second_factor(const struct request *r)
+{
+    return strcmp(r->ctx->config->second_factor, "required") == 0 && !r->session->has_second_factor;
+}
+
+/* A person with a session (session_find). Answers by itself where there is none and a browser asks for a page. */
+static struct error *by_session(struct request *r)
+{
+    struct ctx *ctx = r->ctx;
+
+    if (!r->session)
+        return send_to(r, "/admin/sign-in");
+    ctx->principal = (struct principal){ .kind = PRINCIPAL_OPERATOR,
+        .id = r->session->user_id,
+        .scopes = role_scopes(r->session->role) };
+    if (is_change(r))
+        TRY(csrf_check(r));
+    if (lacks_second_factor(r) && !r->route->early)
+        return send_to(r, "/admin/second-factor");
+    if (!principal_may(&ctx->principal, r->route->scope))
+        return error_new(ctx, E_FORBIDDEN, "Your role, %s, does not include this (%s).", role_names[r->session->role],
+            r->route->scope);
+    return NULL;
+}
+
 static struct error *by_api_key(struct request *r)
 {
     static const char scheme[] = "Bearer ";
     const char *header = request_header(r, "Authorization");
     struct error *error;
 
+    if (!header) {
+        TRY(session_find(r));
+        if (r->session)
+            return by_session(r);
+    }
     if (!header || strncasecmp(header, scheme, sizeof scheme - 1)) {
         TRY(count_guess(r));
         return ask_for_key(r);
@@ -61,7 +110,8 @@ static struct error *identify(struct request *r)
             (struct principal){ .kind = PRINCIPAL_CUSTOMER, .id = request_path(r, "session"), .scopes = "" };
         return NULL;
     case ACCESS_OPERATOR:
-        return error_new(r->ctx, E_UNAUTHENTICATED, "Please sign in.");
+        TRY(session_find(r));
+        return by_session(r);
     case ACCESS_PUBLIC:
     case ACCESS_WEBHOOK:
         r->ctx->principal = (struct principal){ .kind = PRINCIPAL_NONE, .id = NULL, .scopes = "" };
@@ -182,6 +232,8 @@ static struct error *take_key(struct request *r)
 struct error *access_check(struct request *r)
 {
     TRY(identify(r));
+    if (r->reply.sent)
+        return NULL;
     TRY(limit_rate(r));
     return r->route->idempotent ? take_key(r) : NULL;
 }

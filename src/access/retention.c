@@ -1,5 +1,6 @@
 #include "access/retention.h"
 
+#include "access/session.h"
 #include "base/ctx.h"
 #include "db/db.h"
 
@@ -11,5 +12,6 @@ struct error *retention_run(struct ctx *ctx)
     SQL(forget_counters, "DELETE FROM rate_limits WHERE window_start < $1::timestamptz - interval '2 hours'");
 
     TRY(db_exec(ctx, &forget_keys, PARAMS(P(ctx->now)), NULL));
-    return db_exec(ctx, &forget_counters, PARAMS(P(ctx->now)), NULL);
+    TRY(db_exec(ctx, &forget_counters, PARAMS(P(ctx->now)), NULL));
+    return session_forget(ctx);
 }

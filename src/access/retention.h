@@ -5,7 +5,7 @@
 
 struct ctx;
 
-/* Forgets idempotency keys past their time and counters of windows long over, a batch of each. */
+/* Forgets idempotency keys past their time, counters of windows long over and sessions of long ago, a batch of each. */
 MUST_CHECK struct error *retention_run(struct ctx *ctx);
 
 #endif

@@ -27,6 +27,8 @@ const char *const mode_names[] = { [MODE_TEST] = "test", [MODE_LIVE] = "live", N
 static const char *const
     level_names[] = { [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error", NULL };
 
+static const char *const factor_names[] = { "required", "optional", NULL };
+
 enum kind {
     TEXT,
     SECRET, // never printed, and taken out of the environment
@@ -123,6 +125,8 @@ static const struct setting settings[] = {
         .sentence = "Processes that answer requests."),
     SETTING("TILL_THREADS", NUMBER, threads, .otherwise = "8", .min = 1, .max = 256,
         .sentence = "Threads in each of them."),
+    SETTING("TILL_SECOND_FACTOR", NAME, second_factor, .otherwise = "required", .names = factor_names,
+        .sentence = "Whether operators need an authenticator app to sign in: required, or optional in test mode."),
     SETTING("TILL_LOG_LEVEL", NAME, log_level, .otherwise = "info", .names = level_names,
         .sentence = "What is logged: debug, info, warn or error and above."),
 };
@@ -421,6 +425,16 @@ static bool set_switch(struct loading *loading, const struct setting *setting, c
     return false;
 }
 
+/* "debug, info, warn or error" */
+static const char *alternatives(struct arena *arena, const char *const *names)
+{
+    const char *text = names[0];
+
+    for (size_t i = 1; names[i]; i++)
+        text = arena_printf(arena, "%s%s%s", text, names[i + 1] ? ", " : " or ", names[i]);
+    return text;
+}
+
 static bool set_name(struct loading *loading, const struct setting *setting, const char *value)
 {
     int index = name_index(setting->names, value);
@@ -430,8 +444,7 @@ static bool set_name(struct loading *loading, const struct setting *setting, con
     else if (index >= 0)
         *(const char **)place(loading->config, setting) = setting->names[index];
     else
-        wrong(loading, setting->name,
-            setting->kind == MODE ? "must be test or live" : "must be debug, info, warn or error");
+        wrong(loading, setting->name, "must be %s", alternatives(loading->arena, setting->names));
     return index >= 0;
 }
 
@@ -623,6 +636,12 @@ static void check_email(struct loading *loading)
         wrong(loading, "SUPPORT_EMAIL", "must be an address like help@shop.example.com");
 }
 
+static void check_second_factor(struct loading *loading)
+{
+    if (loading->config->mode == MODE_LIVE && strcmp(loading->config->second_factor, "required") != 0)
+        wrong(loading, "TILL_SECOND_FACTOR", "must be required with live keys");
+}
+
 static void check_database(struct loading *loading)
 {
     if ((loading->needs & CONFIG_DATABASE) && !loading->config->database_url)
@@ -675,6 +694,7 @@ static void (*const rules[])(struct loading *loading) = {
     check_lists,
     check_descriptor,
     check_email,
+    check_second_factor,
     check_database,
     check_keys,
     note_redis,

@@ -55,6 +55,7 @@ struct config {
     int64_t checkout_ttl;              // CHECKOUT_TTL, 86400 s
     int64_t workers, threads;          // TILL_WORKERS 2, TILL_THREADS 8
     const char *log_level;             // TILL_LOG_LEVEL
+    const char *second_factor;         // TILL_SECOND_FACTOR: "required" or "optional"
 };
 
 /* Reads the file (may be NULL) and the environment. All that is wrong is written to `errors`, a line each; NULL then.

@@ -63,10 +63,9 @@ void sha256(struct bytes data, uint8_t out[32])
         EVP_Digest(data.data, data.length, out, &length, crypto_algorithms()->sha256, NULL) == 1 && length == 32);
 }
 
-void hmac_sha256(struct bytes key, struct bytes data, uint8_t out[32])
+static void hmac(char *digest, struct bytes key, struct bytes data, uint8_t *out, size_t size)
 {
     static const uint8_t no_key[1];
-    char digest[] = "SHA256";
     OSSL_PARAM parameters[] = {
         OSSL_PARAM_construct_utf8_string("digest", digest, 0),
         OSSL_PARAM_construct_end(),
@@ -76,9 +75,23 @@ void hmac_sha256(struct bytes key, struct bytes data, uint8_t out[32])
 
     // without a key OpenSSL would take the one that was set before
     crypto_must(mac && EVP_MAC_init(mac, key.length ? key.data : no_key, key.length, parameters) == 1
-        && EVP_MAC_update(mac, data.data, data.length) == 1 && EVP_MAC_final(mac, out, &length, 32) == 1
-        && length == 32);
+        && EVP_MAC_update(mac, data.data, data.length) == 1 && EVP_MAC_final(mac, out, &length, size) == 1
+        && length == size);
     EVP_MAC_CTX_free(mac);
+}
+
+void hmac_sha256(struct bytes key, struct bytes data, uint8_t out[32])
+{
+    char digest[] = "SHA256";
+
+    hmac(digest, key, data, out, 32);
+}
+
+void hmac_sha1(struct bytes key, struct bytes data, uint8_t out[20])
+{
+    char digest[] = "SHA1";
+
+    hmac(digest, key, data, out, 20);
 }
 
 bool same_bytes(struct bytes a, struct bytes b)
@@ -89,6 +102,24 @@ bool same_bytes(struct bytes a, struct bytes b)
 void wipe(void *secret, size_t length)
 {
     OPENSSL_cleanse(secret, length);
+}
+
+const char *base32_encode(struct arena *arena, struct bytes data)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    char *text = arena_alloc(arena, data.length * 8 / 5 + 2);
+    uint32_t bits = 0;
+    int count = 0;
+    size_t used = 0;
+
+    for (size_t i = 0; i < data.length; i++) {
+        bits = bits << 8 | data.data[i];
+        for (count += 8; count >= 5; count -= 5)
+            text[used++] = digits[bits >> (count - 5) & 31];
+    }
+    if (count > 0)
+        text[used] = digits[bits << (5 - count) & 31];
+    return text;
 }
 
 const char *hex_encode(struct arena *arena, struct bytes data)

@@ -101,5 +101,12 @@ enum cli_status cli_migrate(struct cli *cli, int argc, char **argv);
 enum cli_status cli_payment_show(struct cli *cli, int argc, char **argv);
 enum cli_status cli_payment_sync(struct cli *cli, int argc, char **argv);
 enum cli_status cli_reconcile(struct cli *cli, int argc, char **argv);
+enum cli_status cli_user_add(struct cli *cli, int argc, char **argv);
+enum cli_status cli_user_list(struct cli *cli, int argc, char **argv);
+enum cli_status cli_user_role(struct cli *cli, int argc, char **argv);
+enum cli_status cli_user_disable(struct cli *cli, int argc, char **argv);
+enum cli_status cli_user_enable(struct cli *cli, int argc, char **argv);
+enum cli_status cli_user_reset_password(struct cli *cli, int argc, char **argv);
+enum cli_status cli_user_reset_second_factor(struct cli *cli, int argc, char **argv);
 
 #endif

@@ -1,6 +1,9 @@
 #include "web/percent.h"
 
+#include <string.h>
+
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/utf8.h"
 
 static int hex_digit(char c)
@@ -37,4 +40,18 @@ const char *percent_decode(struct arena *arena, const char *text, size_t length,
         out[used++] = c;
     }
     return utf8_is_valid(out) ? out : NULL;
+}
+
+const char *percent_encode(struct arena *arena, const char *text)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
+    struct buf out = { .arena = arena };
+
+    for (const char *c = text; *c; c++) {
+        if (strchr(plain, *c))
+            buf_byte(&out, *c);
+        else
+            buf_printf(&out, "%%%02X", (unsigned char)*c);
+    }
+    return buf_string(&out);
 }

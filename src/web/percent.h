@@ -10,4 +10,7 @@ struct arena;
  * such text never gets further into the program. */
 const char *percent_decode(struct arena *arena, const char *text, size_t length, bool plus);
 
+/* The other way: everything but letters, digits and -._~/ as %XX. */
+const char *percent_encode(struct arena *arena, const char *text);
+
 #endif

@@ -128,16 +128,31 @@ static bool next_parameter(struct arena *arena, struct bytes *rest, struct param
     return false;
 }
 
-const char *request_query(const struct request *r, const char *name)
+static const char *parameter_named(const struct request *r, struct bytes text, const char *name)
 {
-    struct bytes rest = bytes_of(r->query);
     struct parameter parameter;
 
-    while (next_parameter(r->ctx->arena, &rest, &parameter)) {
+    while (next_parameter(r->ctx->arena, &text, &parameter)) {
         if (parameter.name && strcmp(parameter.name, name) == 0)
             return parameter.value;
     }
     return NULL;
+}
+
+const char *request_query(const struct request *r, const char *name)
+{
+    return parameter_named(r, bytes_of(r->query), name);
+}
+
+const char *request_form_member(const struct request *r, const char *name)
+{
+    return body_is(r, "application/x-www-form-urlencoded") ? parameter_named(r, r->body, name) : NULL;
+}
+
+/* A page's form sends every field it has: one that was left empty was not given. */
+static bool was_left_empty(const struct request *r, const struct field *field, const char *value)
+{
+    return field && field->optional && !*value && r->route && r->route->answer == ANSWER_PAGE;
 }
 
 /* Reads one parameter into its member; `seen` marks which fields came. A name that nobody gave a meaning may be anything, also
@@ -157,7 +172,7 @@ static void read_parameter(struct request *r, const char *prefix, struct paramet
         error_add_field(ctx, error, pointer, "is not known here");
     else if (seen[field - fields])
         error_add_field(ctx, error, pointer, "is given more than once");
-    else
+    else if (!was_left_empty(r, field, parameter.value))
         field_read_text(ctx, field, parameter.value, pointer, out, error);
     if (field)
         seen[field - fields] = true;
@@ -174,8 +189,11 @@ static struct error *read_parameters(struct request *r, const char *prefix, stru
     while (fields[count].kind != FIELD_NONE)
         count++;
     bool *seen = arena_array(ctx->arena, count + 1, sizeof(bool));
-    while (next_parameter(ctx->arena, &text, &parameter))
+    while (next_parameter(ctx->arena, &text, &parameter)) {
+        if (*prefix == '#' && parameter.name && strcmp(parameter.name, "csrf") == 0 && !field_named(fields, "csrf"))
+            continue;
         read_parameter(r, prefix, parameter, fields, seen, out, &error);
+    }
     for (size_t i = 0; i < count; i++) {
         const char *pointer = arena_printf(ctx->arena, "%s%s", prefix, fields[i].name);
         if (!seen[i])

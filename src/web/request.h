@@ -12,6 +12,7 @@
 
 struct locales;
 struct route;
+struct session;
 struct templates;
 
 #define REQUEST_MAX_BODY (64 * 1024)
@@ -41,6 +42,7 @@ struct request {
     const char *const *environment; // copies of "NAME=value", ending with NULL
     const char *nonce;              // for the CSP of a page, made when first asked for
     const char *segments[16];       // decoded values of the route's {names}
+    struct session *session;        // of the operator who asks (access/session.h), or NULL
     struct reply reply;
 };
 
@@ -69,6 +71,10 @@ MUST_CHECK struct error *request_json(struct request *r, const struct field *fie
 /* The same for query parameters and for application/x-www-form-urlencoded bodies. */
 MUST_CHECK struct error *request_query_fields(struct request *r, const struct field *fields, void *out);
 MUST_CHECK struct error *request_form(struct request *r, const struct field *fields, void *out);
+
+/* One member of such a body, decoded; NULL when it is missing or the body is something else. The member csrf is taken by
+ * access/csrf.h and passed over by request_form(). */
+const char *request_form_member(const struct request *r, const char *name);
 
 /* A cookie's value, or NULL. */
 const char *request_cookie(const struct request *r, const char *name);

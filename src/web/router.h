@@ -27,12 +27,13 @@ struct route {
     const char *path; // "/api/v1/payments/{id}"; {id} is one segment
     struct error *(*handler)(struct request *r);
     enum access access;
-    const char *scope; // what an API key must have
+    const char *scope; // what an API key or an operator's role must have; NULL: any
     enum answer answer;
     bool checkout;             // a page that runs the payment provider's script: its hosts join the page's policy
     bool idempotent;           // takes an Idempotency-Key; a missing one is made and returned
     bool key_required;         // … and one must come with the request
     bool unlimited;            // not counted by the general rate limit
+    bool early;                // a page for operators who have yet to set up their second factor, too
     const struct field *asked; // members of the JSON body
     const struct field *query; // query parameters
     const struct field *shown; // members of the answer

@@ -217,6 +217,7 @@ function tillEnvironment({ database, url, sandboxUrl, keys, env }) {
     RATE_LIMIT_REQUESTS: '100000',
     PAYMENT_ATTEMPTS_PER_HOUR: '100000',
     REFUNDS_PER_DAY: '100000',
+    TILL_SECOND_FACTOR: 'optional',
     ...env,
   };
 }
@@ -262,11 +263,14 @@ async function startTill(options = {}) {
   let master, front, sandbox;
   writeKeys(keys);
 
-  /** Runs the till command; answers { code, stdout, stderr }. */
+  /** Runs the till command; answers { code, stdout, stderr }. The last argument may be an object: { input }. */
   till.command = async (...args) => {
+    const { input = '' } = typeof args[args.length - 1] === 'object' ? args.pop() : {};
     try {
       const environment = { ...till.env, MIGRATE_DATABASE_URL: database.ownerUrl };
-      const { stdout, stderr } = await run(path.join(build, 'till'), args, { env: cleanEnvironment(environment) });
+      const child = run(path.join(build, 'till'), args, { env: cleanEnvironment(environment) });
+      child.child.stdin.end(input);
+      const { stdout, stderr } = await child;
       return { code: 0, stdout, stderr };
     } catch (error) {
       if (typeof error.code !== 'number') throw error;

@@ -1,0 +1,282 @@
+#include "pages/admin.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "access/session.h"
+#include "access/user.h"
+#include "base/arena.h"
+#include "base/config.h"
+#include "base/ctx.h"
+#include "base/field.h"
+#include "base/log.h"
+#include "web/reply.h"
+#include "web/request.h"
+#include "web/router.h"
+
+/* Where one can go ------------------------------------------------------------------------------------------------- */
+
+/* The menu, in groups. An entry is there when the route table has its page and the role the page's scope. */
+static const struct entry {
+    const char *group, *path, *word;
+} menu[] = {
+    { NULL, "/admin/overview", "Overview" },
+    { NULL, "/admin/tasks", "Task inbox" },
+    { "Money", "/admin/payments", "Payments" },
+    { "Money", "/admin/refunds", "Refunds" },
+    { "Money", "/admin/customers", "Customers" },
+    { "Money", "/admin/disputes", "Disputes" },
+    { "Operations", "/admin/webhooks", "Webhooks" },
+    { "Operations", "/admin/reconciliation", "Reconciliation" },
+    { "Operations", "/admin/audit", "Audit log" },
+    { "Settings", "/admin/developers", "Developers" },
+    { "Settings", "/admin/users", "Users" },
+    { "Settings", "/admin/settings", "Settings" },
+    { "Settings", "/admin/doctor", "Doctor" },
+};
+
+#define MENU_SIZE (sizeof(menu) / sizeof(menu[0]))
+
+static const struct route *page_at(const char *path)
+{
+    for (size_t i = 0; i < route_count; i++) {
+        if (strcmp(routes[i].path, path) == 0 && strcmp(routes[i].method, "GET") == 0)
+            return &routes[i];
+    }
+    return NULL;
+}
+
+static bool is_open(const struct request *r, const struct entry *entry)
+{
+    const struct route *page = page_at(entry->path);
+
+    return page && admin_may(r, page->scope);
+}
+
+static bool is_below(const char *path, const char *parent)
+{
+    size_t length = strlen(parent);
+
+    return strncmp(path, parent, length) == 0 && (path[length] == '\0' || path[length] == '/');
+}
+
+static json_t *nav(struct request *r)
+{
+    json_t *groups = json_in(r->ctx->arena, json_array()), *entries = NULL;
+    const char *group = "";
+
+    for (size_t i = 0; i < MENU_SIZE; i++) {
+        const char *own = menu[i].group ? menu[i].group : NULL;
+
+        if (!is_open(r, &menu[i]))
+            continue;
+        if (!entries || (own && strcmp(own, group) != 0)) {
+            entries = json_array();
+            json_array_append_new(groups, json_pack("{ss?, so}", "group", own, "entries", entries));
+            group = own ? own : "";
+        }
+        json_array_append_new(entries,
+            json_pack("{ss, ss, sb}", "path", menu[i].path, "word", menu[i].word, "current",
+                is_below(r->path, menu[i].path)));
+    }
+    return groups;
+}
+
+struct error *admin_home(struct request *r)
+{
+    for (size_t i = 0; i < MENU_SIZE; i++) {
+        if (is_open(r, &menu[i]))
+            return reply_redirect(r, 303, menu[i].path);
+    }
+    return reply_redirect(r, 303, "/admin/account");
+}
+
+bool admin_may(const struct request *r, const char *scope)
+{
+    return principal_may(&r->ctx->principal, scope);
+}
+
+const char *admin_next(struct request *r, const char *next, const char *otherwise)
+{
+    (void)r;
+    if (!next || strlen(next) > 1000 || !is_below(next, "/admin") || strstr(next, "//") || strstr(next, ".."))
+        return otherwise;
+    for (const char *c = next; *c; c++) {
+        if ((unsigned char)*c <= ' ' || (unsigned char)*c >= 0x7f || *c == '\\')
+            return otherwise;
+    }
+    return next;
+}
+
+/* Words ------------------------------------------------------------------------------------------------------------ */
+
+json_t *admin_time(struct ctx *ctx, struct instant instant)
+{
+    time_t seconds = (time_t)instant_to_unix(instant);
+    char text[64];
+    struct tm parts;
+
+    if (!instant_is_set(instant))
+        return json_in(ctx->arena, json_null());
+    gmtime_r(&seconds, &parts);
+    strftime(text, sizeof(text), "%-d %b %Y, %H:%M", &parts);
+    return json_in(ctx->arena, json_pack("{ss, ss}", "text", text, "utc", instant_format(ctx->arena, instant, false)));
+}
+
+json_t *admin_amount(struct ctx *ctx, struct money amount)
+{
+    return json_in(ctx->arena, amount.currency[0] ? json_string(money_text(ctx->arena, amount, "en")) : json_null());
+}
+
+json_t *admin_badge(struct ctx *ctx, enum admin_kind kind, const char *word)
+{
+    static const char *const names[] = { [ADMIN_MUTED] = "muted",
+        [ADMIN_GOOD] = "good",
+        [ADMIN_WARN] = "warn",
+        [ADMIN_BAD] = "bad",
+        [ADMIN_INFO] = "info" };
+
+    return json_in(ctx->arena,
+        json_pack("{ss, ss, sb}", "kind", names[kind], "word", word, arena_printf(ctx->arena, "is_%s", names[kind]),
+            1));
+}
+
+const char *admin_word(struct ctx *ctx, const char *name)
+{
+    char *word = arena_strdup(ctx->arena, name ? name : "");
+
+    for (char *c = word; *c; c++) {
+        if (*c == '_')
+            *c = ' ';
+    }
+    word[0] = (char)toupper((unsigned char)word[0]);
+    return word;
+}
+
+json_t *admin_options(struct ctx *ctx, const char *const *names, int selected)
+{
+    json_t *options = json_in(ctx->arena, json_array());
+
+    for (int i = 0; names[i]; i++)
+        json_array_append_new(options,
+            json_pack("{ss, ss, sb}", "value", names[i], "word", admin_word(ctx, names[i]), "selected", i == selected));
+    return options;
+}
+
+/* The frame -------------------------------------------------------------------------------------------------------- */
+
+/* Who is signed in, for the corner of every page. */
+static struct error *add_user(struct request *r, json_t *view)
+{
+    struct user user;
+
+    TRY(user_get(r->ctx, r->session->user_id, &user));
+    json_object_set_new(view, "user",
+        json_pack("{ss, ss, ss, ss}", "id", user.id, "name", user.name, "email", user.email, "role",
+            role_names[user.role]));
+    return NULL;
+}
+
+static struct error *add_flash(struct request *r, json_t *view)
+{
+    const char *text;
+
+    TRY(session_take_flash(r, &text));
+    if (text)
+        json_object_set_new(view, "flash", json_string(text));
+    return NULL;
+}
+
+struct error *admin_page(struct request *r, int status, const char *template, const char *title, json_t *view)
+{
+    json_t *whole = json_in(r->ctx->arena, view ? json_copy(view) : json_object());
+
+    json_object_set_new(whole, "title", json_string(title));
+    json_object_set_new(whole, "mode", json_string(mode_names[r->ctx->config->mode]));
+    if (r->session) {
+        json_object_set(whole, "nav", nav(r));
+        json_object_set_new(whole, "csrf", json_string(r->session->csrf));
+        TRY(add_user(r, whole));
+        TRY(add_flash(r, whole));
+    }
+    return reply_page(r, status, template, whole);
+}
+
+/* "#/email" is the field "email"; "#/amount/value" is "amount". */
+static const char *field_of(struct ctx *ctx, const char *pointer)
+{
+    const char *name = strchr(pointer, '/') ? strchr(pointer, '/') + 1
+        : strchr(pointer, ':')              ? strchr(pointer, ':') + 1
+                                            : pointer;
+
+    return arena_strndup(ctx->arena, name, strcspn(name, "/"));
+}
+
+static void add_problem(struct ctx *ctx, json_t *view, const struct error *error)
+{
+    json_t *fields = json_array(), *wrong = json_object();
+
+    for (size_t i = 0; i < error->field_count; i++) {
+        const char *name = field_of(ctx, error->fields[i].pointer);
+
+        json_array_append_new(fields,
+            json_pack("{ss, ss, ss}", "name", name, "word", admin_word(ctx, name), "detail", error->fields[i].detail));
+        json_object_set_new(wrong, name, json_string(error->fields[i].detail));
+    }
+    json_object_set_new(view, "problem",
+        json_pack("{ss, so}", "text", error->field_count ? "Nothing was done yet. Please mend this:" : error->detail,
+            "fields", fields));
+    json_object_set_new(view, "wrong", wrong);
+}
+
+struct error *admin_refused(struct request *r, const struct error *error, const char *template, const char *title,
+    json_t *view)
+{
+    json_t *whole = json_in(r->ctx->arena, view ? json_copy(view) : json_object());
+
+    if (error_status(error->code) >= 500)
+        return (struct error *)error;
+    add_problem(r->ctx, whole, error);
+    if (error->retry_after)
+        reply_header(r, "Retry-After", "%d", error->retry_after);
+    return admin_page(r, error_status(error->code), template, title, whole);
+}
+
+struct error *admin_done(struct request *r, const char *address, const char *text, ...)
+{
+    struct buf line = { .arena = r->ctx->arena };
+    va_list arguments;
+
+    va_start(arguments, text);
+    buf_vprintf(&line, text, arguments);
+    va_end(arguments);
+    TRY(session_flash(r, buf_string(&line)));
+    return reply_redirect(r, 303, address);
+}
+
+bool admin_error(struct request *r, const struct error *error)
+{
+    int status = error_status(error->code);
+    json_t *view = json_in(r->ctx->arena, json_object());
+    struct error *failed;
+
+    if (!r->route || r->route->access != ACCESS_OPERATOR || r->route->answer != ANSWER_PAGE || !r->session)
+        return false;
+    json_object_set_new(view, "heading",
+        json_string(status == 403 ? "You may not do this"
+                : status == 404   ? "There is nothing here"
+                : status == 503   ? "Not available at the moment"
+                                  : error_title(error->code)));
+    json_object_set_new(view, "detail", json_string(error->detail ? error->detail : error_title(error->code)));
+    json_object_set_new(view, "code", json_string(error_name(error->code)));
+    add_problem(r->ctx, view, error);
+    if (error->retry_after || status == 503)
+        reply_header(r, "Retry-After", "%d", error->retry_after ? error->retry_after : 2);
+    failed = admin_page(r, status, "admin/error", error_title(error->code), view);
+    if (failed)
+        log_error(r->ctx, "error_page", "%s", failed->cause ? failed->cause : failed->detail);
+    return !failed;
+}

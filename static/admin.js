@@ -1,0 +1,37 @@
+'use strict';
+
+// What makes the dashboard a little better where scripts run. Nothing here is needed: every page works without it.
+
+/** Times in the viewer's own zone; UTC stays in the title. */
+function localTimes() {
+  const format = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' });
+  for (const time of document.querySelectorAll('time[datetime]')) {
+    const date = new Date(time.dateTime);
+    if (!Number.isNaN(date.getTime())) time.textContent = format.format(date);
+  }
+}
+
+/** A form is sent once: what is done twice here is done by double clicks. */
+function sendOnce() {
+  document.addEventListener('submit', (event) => {
+    const form = event.target;
+    if (form.dataset.sent) {
+      event.preventDefault();
+      return;
+    }
+    if (form.method === 'post') form.dataset.sent = 'yes';
+  });
+  // back from the next page: it may be sent again
+  window.addEventListener('pageshow', () => {
+    for (const form of document.forms) delete form.dataset.sent;
+  });
+}
+
+/** What went wrong is read out and seen first. */
+function focusProblem() {
+  document.getElementById('problem')?.focus();
+}
+
+localTimes();
+sendOnce();
+focusProblem();
