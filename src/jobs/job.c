@@ -18,7 +18,8 @@
 #define LEASE 60
 #define MAX_TRIES 25
 #define RESCUE_MS 5000
-#define POLL_MS 500 // with jitter: 250 to 750
+#define POLL_MS 500       // with jitter: 250 to 750
+#define PERIODIC_AGAIN 60 // seconds until a periodic task that failed is tried again
 
 static const struct field columns[] = {
     FIELD(struct job, id),
@@ -217,7 +218,9 @@ static struct error *conclude(struct ctx *ctx, const struct task *task, const st
     log_warn(ctx, "job.failed", "%s %s, try %d: %s", job->kind, job->subject, job->attempts, cause);
     if (job->attempts >= max_tries && !task->every)
         return bury(ctx, job, cause);
-    return put_back(ctx, job, task->every ? task->every : delay_after(task, job->attempts), cause);
+    if (task->every)
+        return put_back(ctx, job, task->every < PERIODIC_AGAIN ? task->every : PERIODIC_AGAIN, cause);
+    return put_back(ctx, job, delay_after(task, job->attempts), cause);
 }
 
 static struct error *work(struct ctx *ctx, const struct job *job)

@@ -147,7 +147,10 @@ static struct error *adopt_new(struct ctx *ctx, struct payment *payment, const s
     TRY(make_room(ctx, payment, refund.amount.minor));
     TRY(refund_insert(ctx, &refund));
     payment->amount_refunding.minor += refund.amount.minor;
-    return status_of(view) == REFUND_PROCESSING ? tell(ctx, &refund) : move(ctx, payment, &refund, status_of(view));
+    if (status_of(view) != REFUND_PROCESSING)
+        return move(ctx, payment, &refund, status_of(view));
+    TRY(job_add_later(ctx, "refund.resolve", refund.id, FIRST_LOOK));
+    return tell(ctx, &refund);
 }
 
 /* Given up without ever being seen at the provider, and now it is there. */

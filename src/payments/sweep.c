@@ -66,6 +66,8 @@ static struct error *sweep_provider(struct ctx *ctx, const struct provider *prov
 
 struct error *sweep_run(struct ctx *ctx, int64_t *found)
 {
+    struct error *down = NULL;
+
     *found = 0;
     for (const struct provider *const *place = provider_list(); *place; place++) {
         struct error *error = sweep_provider(ctx, *place, found);
@@ -73,10 +75,11 @@ struct error *sweep_run(struct ctx *ctx, int64_t *found)
             return error;
         if (error)
             log_warn(ctx, "sweep", "%s: %s", (*place)->name, error->cause ? error->cause : error->detail);
+        down = error ? error : down;
     }
     if (*found)
         log_warn(ctx, "sweep.missed", "%lld events had not been delivered", (long long)*found);
-    return NULL;
+    return down;
 }
 
 struct error *sweep_task(struct ctx *ctx, const struct job *job)

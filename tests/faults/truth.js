@@ -4,10 +4,10 @@
 // answered and the provider's own ledger tell the same story.
 
 const { advance } = require('../api/books.js');
-const { sleep } = require('../lib/till.js');
+const { sleep, until } = require('../lib/till.js');
 const { minorOf } = require('./clients.js');
 
-const PATIENCE = 20000; // without any progress
+const PATIENCE = 60000; // without any progress; a busy machine is not a failure
 const FACTOR = { ISK: 100, UGX: 100 };
 const theirs = (currency, minor) => minor * (FACTOR[currency] ?? 1);
 const short = (value) => JSON.stringify(value).slice(0, 600);
@@ -74,19 +74,38 @@ async function replaySome(world) {
   }
 }
 
+/** Waits until the provider's own lists were read to their end: what no webhook brings is only known from there. */
+async function isSwept(world) {
+  const { db } = world.till;
+  const waits = "kind = 'sweep' AND state = 'available'";
+  try {
+    const last = await until(() => db.value(`SELECT max(id) FROM jobs WHERE ${waits}`), 'a sweep that waits', 180000);
+    await until(async () => {
+      await db.value(`UPDATE jobs SET run_at = domain_now() WHERE ${waits} AND (id <= ${last} OR error IS NOT NULL)`);
+      await sleep(200);
+      return (await db.value(`SELECT id FROM jobs WHERE ${waits} AND id > ${last} AND error IS NULL`)) !== '';
+    }, 'a sweep to its end', 180000);
+  } catch (error) {
+    world.problem('I2: no sweep', error.message);
+  }
+}
+
 async function settle(world) {
   const { till } = world;
   await till.sandbox.dials({ rules: [], webhooks: { drop: 0, duplicate: 0, delay_ms: 0, shuffle: false, off: world.silent } });
   await askAgain(world);
+  Object.assign(till.env, { PROVIDER_DEADLINE_MS: '10000', PROVIDER_TIMEOUT_MS: '20000' });
   await till.restart();
   await till.db.value("UPDATE jobs SET lease_until = now() WHERE state = 'running'");
   await till.sandbox.settle();
+  await isSwept(world);
   await comesToRest(world, RESTLESS);
   await replaySome(world);
   await advance(till, 3700);
   await comesToRest(world, RESTLESS);
   await advance(till, 90000);
   await till.sandbox.settle();
+  await isSwept(world);
   await comesToRest(world, UNENDED);
 }
 
