@@ -121,12 +121,20 @@ void db_close(struct db *db)
     free(db);
 }
 
-/* "committed locally" after a cancelled wait for a standby, among others, is only ever said as a notice. */
 static void notice(void *unused, const PGresult *result)
 {
     (void)unused;
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     log_warn(NULL, "db.notice", "%s", message ? message : "");
+}
+
+/* That the wait for a standby was cut short is said as a warning alone; the COMMIT succeeds all the same. */
+static void commit_notice(void *local, const PGresult *result)
+{
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+    *(bool *)local |= severity && !strcmp(severity, "WARNING");
+    notice(NULL, result);
 }
 
 static PGconn *connect_once(const struct db *db)
@@ -519,12 +527,14 @@ static void sleep_ms(int64_t ms)
 }
 
 /* What became of a transaction whose COMMIT was not answered. A server that crashed gives the numbers of what it lost to new
- * transactions, whose fate says nothing of ours: then it stays unknown, and whoever asked finds out by asking again. */
+ * transactions, whose fate says nothing of ours: then it stays unknown, and whoever asked finds out by asking again. So it does
+ * when a standby has taken over, which may never have heard of it. What is looked up writes a little itself, so that the answer
+ * waits for the standby as the commit would have done. */
 static struct error *look_up_commit(struct ctx *ctx, const struct tx *tx)
 {
     SQL(status,
         "SELECT CASE WHEN " SERVER_RUN " = $2 THEN coalesce(pg_xact_status($1::xid8), 'unknown')"
-        "            ELSE 'restarted' END AS text");
+        "            ELSE 'restarted' END AS text, pg_logical_emit_message(true, 'till', '')");
     struct answer {
         const char *text;
     } answer = { "unknown" };
@@ -552,7 +562,11 @@ static struct error *look_up_commit(struct ctx *ctx, const struct tx *tx)
 static struct error *commit(struct ctx *ctx, struct tx *tx)
 {
     static const struct sql statement = { "commit", __FILE__, "COMMIT" };
+    bool local = false;
+
+    PQsetNoticeReceiver(tx->conn, commit_notice, &local);
     PGresult *result = PQexec(tx->conn, statement.text);
+    PQsetNoticeReceiver(tx->conn, notice, NULL);
     bool done = PQresultStatus(result) == PGRES_COMMAND_OK && !strcmp(PQcmdStatus(result), "COMMIT");
     bool lost = !done && PQstatus(tx->conn) != CONNECTION_OK;
     struct error *error = done || lost ? NULL : failure(ctx, &statement, tx->conn, result);
@@ -564,6 +578,10 @@ static struct error *commit(struct ctx *ctx, struct tx *tx)
         return look_up_commit(ctx, tx);
     }
     give_back(ctx->db, tx->conn);
+    if (done && local) { // it is lost if the standby takes over now
+        error = unavailable(ctx, "the commit did not reach the standby");
+        error->outcome = "unknown";
+    }
     return error;
 }
 

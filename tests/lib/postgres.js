@@ -7,7 +7,7 @@ const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { cleanEnvironment, required, run, top } = require('./till.js');
+const { childrenOf, cleanEnvironment, required, run, top, until } = require('./till.js');
 
 // A commit takes its time, so that a crash meets some half way.
 const SETTINGS = {
@@ -33,51 +33,81 @@ function asPostgres(dir, program, args) {
   });
 }
 
-/**
- * Makes a cluster with Till's roles and a migrated template, and has createDatabase() use it from here on.
- * @returns an object with crash(), start(), restart(), isUp(), stop(), log()
- */
-async function startCluster() {
-  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'till-pg-'));
+/** One server in a directory of its own, which is also where its socket is. */
+function serverIn(dir) {
   const log = path.join(dir, 'postgres.log');
-  const server = `host='${dir}'`;
-  const before = process.env.TILL_TEST_DATABASE_URL;
+  const data = path.join(dir, 'data');
   const options = [...Object.entries(SETTINGS), ['unix_socket_directories', `'${dir}'`]].map(([name, value]) => `-c ${name}=${value}`);
-  const cluster = { dir, log: () => (fs.existsSync(log) ? fs.readFileSync(log, 'utf8') : '') };
-  const ctl = (...args) => asPostgres(dir, 'pg_ctl', ['-D', path.join(dir, 'data'), '-l', log, '-w', '-t', '60', ...args]);
-  const sql = (database, text) => run('psql', ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', `${server} user=postgres dbname=${database}`, '-c', text]);
+  const server = { dir, data, log: () => (fs.existsSync(log) ? fs.readFileSync(log, 'utf8') : '') };
+  const ctl = (...args) => asPostgres(dir, 'pg_ctl', ['-D', data, '-l', log, '-w', '-t', '60', ...args]);
+
+  server.sql = (text, database = 'postgres') =>
+    run('psql', ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', `host='${dir}' user=postgres dbname=${database}`, '-c', text]).then(({ stdout }) => stdout.trim());
 
   /** As a crash of all its processes. */
-  cluster.crash = () => ctl('-m', 'immediate', 'stop');
-  cluster.start = async () => {
-    if ((await ctl('-o', options.join(' '), 'start')) !== 0) throw new Error(`PostgreSQL did not start: ${cluster.log().slice(-2000)}`);
+  server.crash = () => ctl('-m', 'immediate', 'stop');
+
+  /** As the loss of its machine: nobody says a last word. */
+  server.kill = async () => {
+    const lines = fs.readFileSync(path.join(data, 'postmaster.pid'), 'latin1').split('\n');
+    const master = Number(lines[0]);
+    process.kill(master, 'SIGSTOP'); // it starts no process for one that is gone
+    for (const pid of [...childrenOf(master), master]) process.kill(pid, 'SIGKILL');
+    await until(() => !fs.existsSync(`/proc/${master}`), 'the end of PostgreSQL');
+    await run('ipcrm', ['-m', lines[6].trim().split(/\s+/)[1]]).catch(() => {}); // what a machine forgets when it goes
   };
-  cluster.restart = async () => {
-    await cluster.crash();
-    await cluster.start();
+
+  server.start = async () => {
+    if ((await ctl('-o', options.join(' '), 'start')) !== 0) throw new Error(`PostgreSQL did not start: ${server.log().slice(-2000)}`);
   };
-  cluster.isUp = async () => (await ctl('status')) === 0;
-  cluster.stop = async () => {
-    process.env.TILL_TEST_DATABASE_URL = before ?? '';
+  server.restart = async () => {
+    await server.crash();
+    await server.start();
+  };
+  server.promote = async () => {
+    if ((await ctl('promote')) !== 0) throw new Error(`PostgreSQL was not promoted: ${server.log().slice(-2000)}`);
+  };
+  server.isUp = async () => (await ctl('status')) === 0;
+  server.stop = async () => {
     await ctl('-m', 'immediate', 'stop');
     fs.rmSync(dir, { recursive: true, force: true });
   };
+  return server;
+}
 
+async function makeDirectory() {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'till-pg-'));
+  if (process.getuid() === 0) await run('chown', ['postgres:postgres', dir]);
+  return dir;
+}
+
+/**
+ * Makes a cluster with Till's roles and a migrated template, and has createDatabase() use it from here on.
+ * @returns an object with crash(), kill(), start(), restart(), isUp(), stop(), sql(), log()
+ */
+async function startCluster() {
+  const cluster = serverIn(await makeDirectory());
+  const { dir, data, sql, stop } = cluster;
+  const before = process.env.TILL_TEST_DATABASE_URL;
+
+  cluster.stop = async () => {
+    process.env.TILL_TEST_DATABASE_URL = before ?? '';
+    await stop();
+  };
   try {
-    if (process.getuid() === 0) await run('chown', ['postgres:postgres', dir]);
-    if ((await asPostgres(dir, 'initdb', ['-D', path.join(dir, 'data'), '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--locale=C.UTF-8', '--no-sync'])) !== 0)
+    if ((await asPostgres(dir, 'initdb', ['-D', data, '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--locale=C.UTF-8', '--no-sync'])) !== 0)
       throw new Error('initdb failed');
     await cluster.start();
-    for (const role of ['till_owner', 'till_app']) await sql('postgres', `CREATE ROLE ${role} LOGIN`);
-    await sql('postgres', 'CREATE DATABASE till_template OWNER till_owner');
+    for (const role of ['till_owner', 'till_app']) await sql(`CREATE ROLE ${role} LOGIN`);
+    await sql('CREATE DATABASE till_template OWNER till_owner');
     await run(path.join(required('TILL_TEST_BUILD'), 'till'), ['migrate', '--quiet'], {
       env: cleanEnvironment({
-        DATABASE_URL: `${server} dbname=till_template user=till_app`,
-        MIGRATE_DATABASE_URL: `${server} dbname=till_template user=till_owner`,
+        DATABASE_URL: `host='${dir}' dbname=till_template user=till_app`,
+        MIGRATE_DATABASE_URL: `host='${dir}' dbname=till_template user=till_owner`,
         TILL_SQL: path.join(top, 'sql'),
       }),
     });
-    process.env.TILL_TEST_DATABASE_URL = `${server} dbname=till_template user=postgres`;
+    process.env.TILL_TEST_DATABASE_URL = `host='${dir}' dbname=till_template user=postgres`;
     return cluster;
   } catch (error) {
     await cluster.stop();
@@ -85,4 +115,23 @@ async function startCluster() {
   }
 }
 
-module.exports = { startCluster };
+/** A server that is there for others to follow, or to be followed: a new directory, or one that was used before. */
+const newServer = async () => serverIn(await makeDirectory());
+
+/** Has `standby` begin anew as a copy of `primary` that follows it; from here on a commit waits for it. */
+async function follow(standby, primary) {
+  const from = `host='${primary.dir}' user=postgres application_name=standby`;
+  fs.rmSync(standby.data, { recursive: true, force: true });
+  if ((await asPostgres(standby.dir, 'pg_basebackup', ['-d', from, '-D', standby.data, '-R', '-X', 'stream', '-c', 'fast', '--no-sync'])) !== 0)
+    throw new Error('pg_basebackup failed');
+  await standby.start();
+  await isFollowed(primary);
+  await primary.sql("ALTER SYSTEM SET synchronous_standby_names = '*'");
+  await primary.sql('SELECT pg_reload_conf()');
+  await until(async () => (await primary.sql("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'")) === '1', 'a synchronous standby');
+}
+
+const isFollowed = (primary) =>
+  until(async () => (await primary.sql("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'")) === '1', 'a standby');
+
+module.exports = { follow, isFollowed, newServer, startCluster };
