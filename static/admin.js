@@ -2,10 +2,10 @@
 
 // What makes the dashboard a little better where scripts run. Nothing here is needed: every page works without it.
 
-/** Times in the viewer's own zone; UTC stays in the title. */
+/** Times in the viewer's own zone; UTC stays in the title. A day is a day, and an age is the same everywhere. */
 function localTimes() {
   const format = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' });
-  for (const time of document.querySelectorAll('time[datetime]')) {
+  for (const time of document.querySelectorAll('time[datetime*="T"]:not(.age)')) {
     const date = new Date(time.dateTime);
     if (!Number.isNaN(date.getTime())) time.textContent = format.format(date);
   }

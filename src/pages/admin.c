@@ -1,10 +1,7 @@
 #include "pages/admin.h"
 
-#include <ctype.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "access/session.h"
 #include "access/user.h"
@@ -13,6 +10,7 @@
 #include "base/ctx.h"
 #include "base/field.h"
 #include "base/log.h"
+#include "pages/admin_view.h"
 #include "web/reply.h"
 #include "web/request.h"
 #include "web/router.h"
@@ -111,61 +109,6 @@ const char *admin_next(struct request *r, const char *next, const char *otherwis
     return next;
 }
 
-/* Words ------------------------------------------------------------------------------------------------------------ */
-
-json_t *admin_time(struct ctx *ctx, struct instant instant)
-{
-    time_t seconds = (time_t)instant_to_unix(instant);
-    char text[64];
-    struct tm parts;
-
-    if (!instant_is_set(instant))
-        return json_in(ctx->arena, json_null());
-    gmtime_r(&seconds, &parts);
-    strftime(text, sizeof(text), "%-d %b %Y, %H:%M", &parts);
-    return json_in(ctx->arena, json_pack("{ss, ss}", "text", text, "utc", instant_format(ctx->arena, instant, false)));
-}
-
-json_t *admin_amount(struct ctx *ctx, struct money amount)
-{
-    return json_in(ctx->arena, amount.currency[0] ? json_string(money_text(ctx->arena, amount, "en")) : json_null());
-}
-
-json_t *admin_badge(struct ctx *ctx, enum admin_kind kind, const char *word)
-{
-    static const char *const names[] = { [ADMIN_MUTED] = "muted",
-        [ADMIN_GOOD] = "good",
-        [ADMIN_WARN] = "warn",
-        [ADMIN_BAD] = "bad",
-        [ADMIN_INFO] = "info" };
-
-    return json_in(ctx->arena,
-        json_pack("{ss, ss, sb}", "kind", names[kind], "word", word, arena_printf(ctx->arena, "is_%s", names[kind]),
-            1));
-}
-
-const char *admin_word(struct ctx *ctx, const char *name)
-{
-    char *word = arena_strdup(ctx->arena, name ? name : "");
-
-    for (char *c = word; *c; c++) {
-        if (*c == '_')
-            *c = ' ';
-    }
-    word[0] = (char)toupper((unsigned char)word[0]);
-    return word;
-}
-
-json_t *admin_options(struct ctx *ctx, const char *const *names, int selected)
-{
-    json_t *options = json_in(ctx->arena, json_array());
-
-    for (int i = 0; names[i]; i++)
-        json_array_append_new(options,
-            json_pack("{ss, ss, sb}", "value", names[i], "word", admin_word(ctx, names[i]), "selected", i == selected));
-    return options;
-}
-
 /* The frame -------------------------------------------------------------------------------------------------------- */
 
 /* Who is signed in, for the corner of every page. */
@@ -223,7 +166,7 @@ static void add_problem(struct ctx *ctx, json_t *view, const struct error *error
         const char *name = field_of(ctx, error->fields[i].pointer);
 
         json_array_append_new(fields,
-            json_pack("{ss, ss, ss}", "name", name, "word", admin_word(ctx, name), "detail", error->fields[i].detail));
+            json_pack("{ss, ss, ss}", "name", name, "word", view_words(ctx, name), "detail", error->fields[i].detail));
         json_object_set_new(wrong, name, json_string(error->fields[i].detail));
     }
     json_object_set_new(view, "problem",

@@ -2,17 +2,14 @@
 #define TILL_PAGES_ADMIN_H
 
 #include "base/error.h"
-#include "base/instant.h"
-#include "base/money.h"
 
 #include <jansson.h>
 #include <stdbool.h>
-#include <stdint.h>
 
-struct ctx;
 struct request;
 
-/* What the dashboard's pages share. A page reads stores, makes a view whose texts are ready to read, and ends with admin_page(). A
+/* What the dashboard's pages share. A page reads stores, makes a view whose texts are ready to read (pages/admin_view.h), and ends
+ * with admin_page(). A
  * change reads its form, goes through the rules, and ends with admin_done(); when the rules refuse it, the same page is shown again
  * with admin_refused(). */
 
@@ -31,23 +28,6 @@ struct error *admin_done(struct request *r, const char *address, const char *tex
 
 /* An error of an operator's page in the dashboard's own frame. False where it is not one; the error then needs another answer. */
 bool admin_error(struct request *r, const struct error *error);
-
-/* {"text": "21 Nov 2026, 07:29:57", "utc": "2026-11-21T07:29:57Z"} for parts/admin_time; null when it is not set. These belong to
- * ctx->arena: add them with json_object_set(). */
-json_t *admin_time(struct ctx *ctx, struct instant instant);
-
-/* "$1,234.50"; null without a currency. */
-json_t *admin_amount(struct ctx *ctx, struct money amount);
-
-/* A status for parts/admin_badge: colour, icon and word. */
-enum admin_kind { ADMIN_MUTED, ADMIN_GOOD, ADMIN_WARN, ADMIN_BAD, ADMIN_INFO };
-json_t *admin_badge(struct ctx *ctx, enum admin_kind kind, const char *word);
-
-/* "Refund requested" for "refund_requested". */
-const char *admin_word(struct ctx *ctx, const char *name);
-
-/* The list of a <select>: [{"value", "word", "selected"}], the names in words. */
-json_t *admin_options(struct ctx *ctx, const char *const *names, int selected);
 
 /* Whether the person who asks may do this: for buttons that are not shown otherwise. */
 bool admin_may(const struct request *r, const char *scope);
