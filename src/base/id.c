@@ -35,20 +35,33 @@ static void next(uint64_t ms)
         last.high++;
 }
 
-const char *id_new(struct ctx *ctx, const char *prefix)
+static const char *spell(struct ctx *ctx, const char *prefix, uint64_t high, uint64_t low)
 {
     char body[BODY_LENGTH + 1] = "";
 
-    assert(ctx->now.us >= 0);
-    next((uint64_t)(ctx->now.us / 1000) & UINT64_C(0xffffffffffff));
-    uint64_t high = last.ms << 16 | last.high;
-    uint64_t low = last.low;
     for (int i = BODY_LENGTH - 1; i >= 0; i--) {
         body[i] = alphabet[low & 31];
         low = low >> 5 | high << 59;
         high >>= 5;
     }
     return arena_printf(ctx->arena, "%s_%s", prefix, body);
+}
+
+static uint64_t milliseconds(struct instant when)
+{
+    assert(when.us >= 0);
+    return (uint64_t)(when.us / 1000) & UINT64_C(0xffffffffffff);
+}
+
+const char *id_new(struct ctx *ctx, const char *prefix)
+{
+    next(milliseconds(ctx->now));
+    return spell(ctx, prefix, last.ms << 16 | last.high, last.low);
+}
+
+const char *id_at(struct ctx *ctx, const char *prefix, struct instant when)
+{
+    return spell(ctx, prefix, milliseconds(when) << 16, 0);
 }
 
 bool id_is(const char *id, const char *prefix)

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/csv.h"
 #include "base/ctx.h"
 #include "base/id.h"
 #include "base/log.h"
@@ -769,39 +770,6 @@ struct error *reconcile_open(struct ctx *ctx, const char *provider, struct money
 
 /* CSV --------------------------------------------------------------------------------------------------------------- */
 
-static bool is_number(const char *text)
-{
-    const char *digits = *text == '-' ? text + 1 : text;
-
-    return *digits && strspn(digits, "0123456789.") == strlen(digits);
-}
-
-/* A spreadsheet runs what begins like a formula; amounts below zero do, too, and are none. */
-static void add_cell(struct buf *out, const char *text, const char *end)
-{
-    buf_byte(out, '"');
-    if (*text && strchr("=+-@\t\r", *text) && !is_number(text))
-        buf_byte(out, '\'');
-    for (; *text; text++) {
-        if (*text == '"')
-            buf_byte(out, '"');
-        buf_byte(out, *text);
-    }
-    buf_byte(out, '"');
-    buf_text(out, end);
-}
-
-static void add_money(struct ctx *ctx, struct buf *out, struct money money)
-{
-    add_cell(out, *money.currency ? money_value(ctx->arena, money) : "", ",");
-    add_cell(out, money.currency, ",");
-}
-
-static const char *or_empty(const char *text)
-{
-    return text ? text : "";
-}
-
 const char *reconcile_csv(struct ctx *ctx, const struct field_list *differences)
 {
     const struct difference *list = differences->items;
@@ -813,15 +781,15 @@ const char *reconcile_csv(struct ctx *ctx, const struct field_list *differences)
     for (size_t i = 0; i < differences->count; i++) {
         bool resolved = instant_is_set(list[i].resolved_at);
         buf_printf(&out, "%lld,", (long long)list[i].number);
-        add_cell(&out, difference_kind_names[list[i].kind], ",");
-        add_cell(&out, or_empty(list[i].object), ",");
-        add_cell(&out, or_empty(list[i].reference), ",");
-        add_money(ctx, &out, list[i].ours);
-        add_money(ctx, &out, list[i].theirs);
-        add_cell(&out, list[i].known, ",");
-        add_cell(&out, list[i].suggestion, ",");
-        add_cell(&out, resolved ? instant_format(ctx->arena, list[i].resolved_at, false) : "", ",");
-        add_cell(&out, or_empty(list[i].resolution), "\r\n");
+        csv_cell(&out, difference_kind_names[list[i].kind], ",");
+        csv_cell(&out, list[i].object, ",");
+        csv_cell(&out, list[i].reference, ",");
+        csv_money(&out, list[i].ours);
+        csv_money(&out, list[i].theirs);
+        csv_cell(&out, list[i].known, ",");
+        csv_cell(&out, list[i].suggestion, ",");
+        csv_cell(&out, resolved ? instant_format(ctx->arena, list[i].resolved_at, false) : "", ",");
+        csv_cell(&out, list[i].resolution, "\r\n");
     }
     return buf_string(&out);
 }

@@ -27,7 +27,8 @@
 #define STACK_SIZE (1024 * 1024) // address space; libpq's and libcurl's deepest paths use a tenth of it
 #define SOCKET_TIMEOUT_MS 5000
 #define BODY_MS 15000
-#define QUEUE_MS 1000 // the longest that a queue which others fill is served after stopping
+#define STREAM_TIMEOUT_MS 60000 // a client may read what is streamed to it this slowly
+#define QUEUE_MS 1000           // the longest that a queue which others fill is served after stopping
 #define MAX_PARAMETERS 256
 #define MAX_PARAMETER_BYTES (64 * 1024)
 
@@ -287,14 +288,43 @@ static void answer(const struct fcgi_server *server, void *thread, struct reques
         server->handle(thread, r);
 }
 
+static bool put(FCGX_Request *connection, const struct buf *piece)
+{
+    assert(piece->length <= INT32_MAX);
+    return FCGX_PutStr(piece->data, (int)piece->length, connection->out) >= 0;
+}
+
+/* Writes what is made piece by piece. One that cannot be made must not look like the end: the connection is cut. */
+static void send_stream(struct request *r, FCGX_Request *connection)
+{
+    struct ctx ctx = *r->ctx;
+    bool more = true;
+
+    set_timeout(connection->ipcFd, SO_SNDTIMEO, STREAM_TIMEOUT_MS);
+    ctx.arena = arena_new();
+    while (more) {
+        struct buf piece = { .arena = ctx.arena };
+        struct error *error = r->reply.next(&ctx, r->reply.state, &piece, &more);
+        if (error) {
+            log_warn(&ctx, "stream", "%s", error->cause ? error->cause : error->detail);
+            shutdown(connection->ipcFd, SHUT_RDWR);
+            break;
+        }
+        if (!put(connection, &piece) || FCGX_FFlush(connection->out) < 0)
+            break; // the client went away
+        arena_reset(ctx.arena);
+    }
+    arena_free(ctx.arena);
+}
+
 /* A client that went away before its answer changes nothing: what was done is done, and its next try finds it. */
 static void send_reply(struct request *r, FCGX_Request *connection)
 {
     struct buf out = { .arena = r->ctx->arena };
 
     reply_write(r, &out);
-    assert(out.length <= INT32_MAX);
-    FCGX_PutStr(out.data, (int)out.length, connection->out);
+    if (put(connection, &out) && r->reply.next)
+        send_stream(r, connection);
 }
 
 static void serve_connection(struct fcgi *fcgi, void *thread, FCGX_Request *connection, int fd)

@@ -68,6 +68,16 @@ struct error *reply_empty(struct request *r, int status)
     return answer(r, status, NULL, "", 0);
 }
 
+struct error *reply_stream(struct request *r, int status, const char *content_type,
+    struct error *(*next)(struct ctx *ctx, void *state, struct buf *out, bool *more), void *state)
+{
+    bool has_body = strcmp(r->method, "HEAD") != 0;
+
+    r->reply.next = has_body ? next : NULL;
+    r->reply.state = state;
+    return answer(r, status, content_type, "", 0);
+}
+
 /* Pages */
 
 static void add_missing(json_t *view, const char *name, json_t *value)
@@ -296,7 +306,7 @@ void reply_write(struct request *r, struct buf *out)
     buf_printf(out, "Status: %d %s\r\n", reply->status, reason(reply->status));
     if (reply->content_type && !bodyless)
         buf_printf(out, "Content-Type: %s\r\n", reply->content_type);
-    if (!bodyless)
+    if (!bodyless && !reply->next)
         buf_printf(out, "Content-Length: %zu\r\n", reply->body.length);
     buf_text(out, reply->headers.data);
     buf_text(out, "\r\n");

@@ -23,6 +23,9 @@ struct reply {
     const char *content_type;
     struct buf headers; // "Name: value\r\n" lines, values checked
     struct bytes body;
+    /* Of an answer that is made while it is sent (reply_stream()); NULL for one that stands whole in `body`. */
+    struct error *(*next)(struct ctx *ctx, void *state, struct buf *out, bool *more);
+    void *state;
     bool sent;
 };
 
