@@ -44,8 +44,7 @@ CREATE TABLE refund_requests (
                                               AND (decided_by IS NULL) = (decided_at IS NULL)),
     CONSTRAINT refund_requests_second_person CHECK (CASE status WHEN 'requested' THEN true
                                                     WHEN 'withdrawn' THEN decided_by = requested_by
-                                                    WHEN 'approved' THEN decided_by <> requested_by
-                                                    ELSE true END),
+                                                    ELSE decided_by <> requested_by END),
     CONSTRAINT refund_requests_refund CHECK ((status = 'approved') = (refund_id IS NOT NULL))
 );
 CREATE INDEX refund_requests_status ON refund_requests (status, id);

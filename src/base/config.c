@@ -13,6 +13,7 @@
 #include "base/crypto.h"
 #include "base/field.h"
 #include "base/log.h"
+#include "base/money.h"
 #include "base/url.h"
 #include "base/utf8.h"
 
@@ -38,6 +39,7 @@ enum kind {
     MODE,
     NUMBER,
     SWITCH,
+    AMOUNTS,
 };
 
 struct setting {
@@ -117,6 +119,9 @@ static const struct setting settings[] = {
         .max = 1000000000, .sentence = "Payments that one customer may try in an hour."),
     SETTING("REFUNDS_PER_DAY", NUMBER, refunds_per_day, .otherwise = "5", .min = 1, .max = 1000000000,
         .sentence = "Refunds for one customer in a day."),
+    SETTING("TILL_REFUND_APPROVAL_LIMIT", AMOUNTS, refund_approval_limit,
+        .sentence = "What may go back of one payment without a second person, like \"500.00 EUR, 60000 JPY\"; in a "
+                    "currency that is not listed, nothing. Without it nobody has to be asked."),
     SETTING("WEBHOOK_RATE_PER_MINUTE", NUMBER, webhook_rate_per_minute, .otherwise = "6000", .min = 1,
         .max = 1000000000, .sentence = "Webhooks with a bad signature that one address may send in a minute."),
     SETTING("CHECKOUT_TTL", NUMBER, checkout_ttl, .otherwise = "86400", .min = 60, .max = 2592000,
@@ -435,6 +440,18 @@ static const char *alternatives(struct arena *arena, const char *const *names)
     return text;
 }
 
+static bool set_amounts(struct loading *loading, const struct setting *setting, const char *value)
+{
+    const char *why;
+
+    if (!money_list_check(value, &why)) {
+        wrong(loading, setting->name, "%s", why);
+        return false;
+    }
+    *(const char **)place(loading->config, setting) = arena_strdup(loading->arena, value);
+    return true;
+}
+
 static bool set_name(struct loading *loading, const struct setting *setting, const char *value)
 {
     int index = name_index(setting->names, value);
@@ -457,6 +474,7 @@ static bool (*const setters[])(struct loading *loading, const struct setting *se
     [MODE] = set_name,
     [NUMBER] = set_number,
     [SWITCH] = set_switch,
+    [AMOUNTS] = set_amounts,
 };
 
 static void set_all(struct loading *loading)
@@ -763,6 +781,7 @@ static void print_value(const struct config *config, const struct setting *setti
     case PATH:
     case URL:
     case NAME:
+    case AMOUNTS:
         text = *(const char *const *)value;
         fputs(text ? text : "not set", out);
         return;

@@ -51,6 +51,7 @@ struct config {
     int64_t rate_limit_window;         // RATE_LIMIT_WINDOW, 60 s
     int64_t payment_attempts_per_hour; // PAYMENT_ATTEMPTS_PER_HOUR, 10 for each customer
     int64_t refunds_per_day;           // REFUNDS_PER_DAY, 5 for each customer
+    const char *refund_approval_limit; // TILL_REFUND_APPROVAL_LIMIT: a list of amounts, or NULL
     int64_t webhook_rate_per_minute;   // WEBHOOK_RATE_PER_MINUTE, 6000 bad signatures for each address
     int64_t checkout_ttl;              // CHECKOUT_TTL, 86400 s
     int64_t workers, threads;          // TILL_WORKERS 2, TILL_THREADS 8

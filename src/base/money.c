@@ -178,6 +178,60 @@ bool money_from_minor(int64_t minor, const char *currency, struct money *out, co
     return true;
 }
 
+/* One "500.00 EUR" of a list; *rest is what follows it. */
+static bool read_entry(const char *list, struct money *out, const char **rest, const char **why)
+{
+    char value[24] = "", currency[4] = "";
+    size_t length;
+
+    list += strspn(list, " ");
+    length = strcspn(list, " ,");
+    *why = not_an_amount;
+    if (length == 0 || length >= sizeof(value))
+        return false;
+    memcpy(value, list, length);
+    list += length + strspn(list + length, " ");
+    length = strcspn(list, " ,");
+    *why = not_a_currency;
+    if (length != 3)
+        return false;
+    memcpy(currency, list, length);
+    list += length + strspn(list + length, " ");
+    *why = "must be amounts with commas between them, like \"500.00 EUR, 60000 JPY\"";
+    if (*list && *list != ',')
+        return false;
+    *rest = *list ? list + 1 : list;
+    *why = NULL;
+    return money_parse(value, currency, out, why);
+}
+
+bool money_list_check(const char *list, const char **why)
+{
+    struct money one;
+
+    do {
+        if (!read_entry(list, &one, &list, why))
+            return false;
+    } while (*list);
+    return true;
+}
+
+bool money_list_find(const char *list, const char *currency, struct money *out)
+{
+    const char *why;
+    struct money one;
+
+    while (*list) {
+        if (!read_entry(list, &one, &list, &why))
+            return false;
+        if (strcmp(one.currency, currency) == 0) {
+            *out = one;
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *money_value(struct arena *arena, struct money money)
 {
     int exponent = currency_exponent(money.currency);

@@ -30,6 +30,12 @@ bool money_parse(const char *value, const char *currency, struct money *out, con
 /* Minor units and a currency from an integer; false as money_parse(). */
 bool money_from_minor(int64_t minor, const char *currency, struct money *out, const char **why);
 
+/* A list of amounts, each in another currency: "500.00 EUR, 60000 JPY". False and *why when it is none. */
+bool money_list_check(const char *list, const char **why);
+
+/* The list's amount in a currency; false when it has none. */
+bool money_list_find(const char *list, const char *currency, struct money *out);
+
 /* "100.00", with as many decimals as the currency has. */
 const char *money_value(struct arena *arena, struct money money);
 

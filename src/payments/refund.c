@@ -14,6 +14,7 @@
 #include "events/event.h"
 #include "jobs/job.h"
 #include "ledger/ledger.h"
+#include "payments/approval.h"
 #include "payments/payment.h"
 #include "payments/payment_store.h"
 #include "payments/refund_store.h"
@@ -222,6 +223,15 @@ static struct error *check_limit(struct ctx *ctx, const struct payment *payment)
     return error;
 }
 
+struct error *refund_check(struct ctx *ctx, const struct payment *payment, struct money *amount)
+{
+    TRY(check_amount(ctx, payment, amount));
+    if (payment->dispute_state == DISPUTE_OPEN || payment->dispute_state == DISPUTE_LOST)
+        return error_new(ctx, E_INVALID_STATUS,
+            "The payment is disputed; a refund now could give the money back twice.");
+    return check_limit(ctx, payment);
+}
+
 static struct error *intend(struct ctx *ctx, const struct refund_request *request, struct payment *payment,
     struct refund *refund)
 {
@@ -230,17 +240,17 @@ static struct error *intend(struct ctx *ctx, const struct refund_request *reques
     TRY(idempotency_take(ctx,
         refund->id)); // first: a second request with the key must hear of this one, not of what is left
     TRY(payment_lock(ctx, request->payment, payment));
-    TRY(check_amount(ctx, payment, &amount));
-    if (payment->dispute_state == DISPUTE_OPEN || payment->dispute_state == DISPUTE_LOST)
-        return error_new(ctx, E_INVALID_STATUS,
-            "The payment is disputed; a refund now could give the money back twice.");
-    TRY(check_limit(ctx, payment));
+    TRY(refund_check(ctx, payment, &amount));
+    if (!request->approval)
+        TRY(approval_demand(ctx, payment, amount));
     refund->payment_id = payment->id;
     refund->provider = payment->provider;
     refund->amount = amount;
     payment->amount_refunding.minor += amount.minor;
     TRY(payment_update(ctx, payment));
     TRY(refund_insert(ctx, refund));
+    if (request->approval)
+        TRY(approval_carry_out(ctx, request->approval, refund));
     TRY(audit_add(ctx, "refund.requested", refund->id,
         json_in(ctx->arena,
             json_pack("{ss, sI, ss}", "payment", payment->id, "amount", (json_int_t)amount.minor, "currency",

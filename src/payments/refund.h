@@ -29,15 +29,20 @@ struct refund {
 };
 
 struct refund_request {
-    const char *payment; // any id of it
-    struct money amount; // currency "": all that is left
-    const char *reason;  // NULL: requested_by_customer
+    const char *payment;  // any id of it
+    struct money amount;  // currency "": all that is left
+    const char *reason;   // NULL: requested_by_customer
+    const char *approval; // the request that a second person agrees to by this; NULL for none
 };
 
 /* Gives money back. The amount is reserved before the provider is asked, so that refunds never exceed what was captured,
  * however many come at once. REFUND_PROCESSING where the provider takes its time or did not answer. E_INVALID_STATUS (nothing
- * captured, disputed), E_ALREADY_REFUNDED (nothing left), E_VALIDATION_ERROR (more than is left, other currency), E_RATE_LIMITED. */
+ * captured, disputed), E_ALREADY_REFUNDED (nothing left), E_VALIDATION_ERROR (more than is left, other currency), E_RATE_LIMITED,
+ * E_FORBIDDEN where a second person has to agree (approval.h). */
 MUST_CHECK struct error *refund_create(struct ctx *ctx, const struct refund_request *request, struct refund *out);
+
+/* Whether this much of a payment could go back now; "" as currency becomes all that is left. The errors of refund_create(). */
+MUST_CHECK struct error *refund_check(struct ctx *ctx, const struct payment *payment, struct money *amount);
 
 MUST_CHECK struct error *refund_find(struct ctx *ctx, const char *id, struct refund *out);
 MUST_CHECK struct error *refund_list(struct ctx *ctx, const char *payment_id, struct field_list *out);

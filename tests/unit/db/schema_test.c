@@ -77,6 +77,8 @@ static const struct {
     { "payments", "SIU--" },
     { "attempts", "SIU--" },
     { "refunds", "SIU--" },
+    { "refund_requests", "SIU--" },
+    { "saved_views", "SIUD-" },
     { "checkout_sessions", "SIU--" },
     { "webhook_events", "SIU--" },
     { "events", "SI---" },

@@ -1,0 +1,16 @@
+#ifndef TILL_PAYMENTS_STORY_STORE_H
+#define TILL_PAYMENTS_STORY_STORE_H
+
+#include "payments/story.h"
+
+#include <stdint.h>
+
+/* Lines about the objects `ids` (an array of PostgreSQL), and about the provider's payment `reference`; at most `each` of one kind,
+ * newest first. */
+MUST_CHECK struct error *story_rows(struct ctx *ctx, const char *ids, const char *provider, const char *reference,
+    int64_t each, int64_t limit, struct field_list *out);
+MUST_CHECK struct error *story_sums(struct ctx *ctx, const char *ids, const char *receivable, struct field_list *out);
+MUST_CHECK struct error *story_dead(struct ctx *ctx, const char *ids, struct field_list *out);
+MUST_CHECK struct error *story_waiting(struct ctx *ctx, const char *ids, struct field_list *out);
+
+#endif
