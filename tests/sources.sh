@@ -76,6 +76,16 @@ drivers() {
     done
 }
 
+# Programs of ./dev bench, a file each.
+benches() {
+    local all program
+    mapfile -t all < <(tracked 'tests/bench/*.c')
+    lines "${all[@]%.c}" | list bench_programs
+    for program in "${all[@]}"; do
+        lines "$program" | list "$(canonical "${program%.c}")_SOURCES"
+    done
+}
+
 fuzzers() {
     local all driver
     mapfile -t all < <(tracked 'tests/fuzz/*.c')
@@ -98,9 +108,10 @@ make_lists() {
     tracked apache-conf lighttpd-conf | list conf_files
     tracked docs | list doc_files
     tracked 'src/sandbox' | grep -vE '\.[ch]$' | list sandbox_data_files
-    tracked tests | grep -vE '^tests/(lib|unit|domain|contract|fuzz)/.*\.[ch]$' | list test_files
+    tracked tests | grep -vE '^tests/(lib|unit|domain|contract|fuzz|bench)/.*\.[ch]$' | list test_files
     tests
     drivers
+    benches
     fuzzers
 }
 
