@@ -3,7 +3,12 @@
 #include "events/decision.h"
 #include "jobs/maintenance.h"
 #include "pages/admin.h"
+#include "pages/admin_account.h"
+#include "pages/admin_audit.h"
+#include "pages/admin_developers.h"
 #include "pages/admin_entry.h"
+#include "pages/admin_settings.h"
+#include "pages/admin_users.h"
 #include "pages/checkout.h"
 #include "pages/maintenance.h"
 #include "pages/service.h"
@@ -123,6 +128,63 @@ const struct route routes[] = {
     { "POST", "/admin/sign-in", admin_sign_in, ACCESS_PUBLIC, .answer = ANSWER_PAGE, .summary = "Sign in" },
     { "POST", "/admin/sign-out", admin_sign_out, ACCESS_OPERATOR, .answer = ANSWER_PAGE, .early = true,
         .summary = "Sign out" },
+    { "GET", "/admin/second-factor", admin_second_factor_page, ACCESS_OPERATOR, .answer = ANSWER_PAGE, .early = true,
+        .summary = "Set up the second factor" },
+    { "POST", "/admin/second-factor", admin_second_factor, ACCESS_OPERATOR, .answer = ANSWER_PAGE, .early = true,
+        .asked = admin_second_factor_asked, .summary = "Set up the second factor" },
+    { "GET", "/admin/step-up", admin_step_up_page, ACCESS_OPERATOR, .answer = ANSWER_PAGE,
+        .summary = "Password and code again" },
+    { "POST", "/admin/step-up", admin_step_up, ACCESS_OPERATOR, .answer = ANSWER_PAGE, .asked = admin_step_up_asked,
+        .summary = "Password and code again" },
+    { "GET", "/admin/account", admin_account_page, ACCESS_OPERATOR, .answer = ANSWER_PAGE, .summary = "One's own account" },
+    { "POST", "/admin/account/password", admin_account_password, ACCESS_OPERATOR, .answer = ANSWER_PAGE,
+        .asked = admin_password_asked, .summary = "Change one's own password" },
+    { "POST", "/admin/account/recovery-codes", admin_account_codes, ACCESS_OPERATOR, .answer = ANSWER_PAGE,
+        .summary = "Make new recovery codes" },
+    { "POST", "/admin/account/sessions/{id}/revoke", admin_account_revoke, ACCESS_OPERATOR, .answer = ANSWER_PAGE,
+        .summary = "End one of one's own sessions" },
+    { "POST", "/admin/account/sessions/revoke", admin_account_revoke_others, ACCESS_OPERATOR, .answer = ANSWER_PAGE,
+        .summary = "End all other sessions of one's own" },
+
+    /* The dashboard: people, keys, audit, settings */
+    { "GET", "/admin/users", admin_users_page, ACCESS_OPERATOR, .scope = "users:read", .answer = ANSWER_PAGE,
+        .summary = "The users" },
+    { "GET", "/admin/users/new", admin_user_new_page, ACCESS_OPERATOR, .scope = "users:write", .answer = ANSWER_PAGE,
+        .summary = "Add a user" },
+    { "POST", "/admin/users", admin_user_add, ACCESS_OPERATOR, .scope = "users:write", .answer = ANSWER_PAGE,
+        .asked = admin_user_asked, .summary = "Add a user" },
+    { "GET", "/admin/users/{id}", admin_user_page, ACCESS_OPERATOR, .scope = "users:read", .answer = ANSWER_PAGE,
+        .summary = "One user" },
+    { "POST", "/admin/users/{id}/role", admin_user_role, ACCESS_OPERATOR, .scope = "users:write", .answer = ANSWER_PAGE,
+        .asked = admin_user_role_asked, .summary = "Give a user another role" },
+    { "POST", "/admin/users/{id}/state", admin_user_state, ACCESS_OPERATOR, .scope = "users:write", .answer = ANSWER_PAGE,
+        .asked = admin_user_state_asked, .summary = "Disable or enable a user" },
+    { "POST", "/admin/users/{id}/password", admin_user_password, ACCESS_OPERATOR, .scope = "users:write",
+        .answer = ANSWER_PAGE, .summary = "Give a user a new password" },
+    { "POST", "/admin/users/{id}/second-factor", admin_user_second_factor, ACCESS_OPERATOR, .scope = "users:write",
+        .answer = ANSWER_PAGE, .summary = "Forget a user's second factor" },
+    { "POST", "/admin/users/{id}/sessions/revoke", admin_user_sessions, ACCESS_OPERATOR, .scope = "users:write",
+        .answer = ANSWER_PAGE, .summary = "End all sessions of a user" },
+    { "GET", "/admin/developers", admin_developers_page, ACCESS_OPERATOR, .scope = "keys:read", .answer = ANSWER_PAGE,
+        .summary = "The API keys" },
+    { "GET", "/admin/developers/new", admin_key_new_page, ACCESS_OPERATOR, .scope = "keys:write", .answer = ANSWER_PAGE,
+        .summary = "Make an API key" },
+    { "POST", "/admin/developers", admin_key_create, ACCESS_OPERATOR, .scope = "keys:write", .answer = ANSWER_PAGE,
+        .summary = "Make an API key" },
+    { "POST", "/admin/developers/{id}/revoke", admin_key_revoke, ACCESS_OPERATOR, .scope = "keys:write",
+        .answer = ANSWER_PAGE, .summary = "Revoke an API key" },
+    { "GET", "/admin/audit", admin_audit_page, ACCESS_OPERATOR, .scope = "audit:read", .answer = ANSWER_PAGE,
+        .query = admin_audit_query, .summary = "The audit log" },
+    { "GET", "/admin/audit/export", admin_audit_export, ACCESS_OPERATOR, .scope = "audit:read", .answer = ANSWER_PAGE,
+        .query = admin_audit_query, .summary = "The audit log as CSV" },
+    { "POST", "/admin/audit/verify", admin_audit_verify, ACCESS_OPERATOR, .scope = "audit:read", .answer = ANSWER_PAGE,
+        .summary = "Check the audit log's chain" },
+    { "GET", "/admin/settings", admin_settings_page, ACCESS_OPERATOR, .scope = "settings:read", .answer = ANSWER_PAGE,
+        .summary = "The settings" },
+    { "GET", "/admin/doctor", admin_doctor_page, ACCESS_OPERATOR, .scope = "settings:read", .answer = ANSWER_PAGE,
+        .summary = "What is wrong with the installation" },
+    { "POST", "/admin/doctor", admin_doctor, ACCESS_OPERATOR, .scope = "settings:read", .answer = ANSWER_PAGE,
+        .summary = "Look at the installation now" },
 
     /* Cron and people */
     { "POST", "/api/v1/maintenance/{kind}", maintenance_api_run, ACCESS_API_KEY, .scope = "maintenance:run",

@@ -24,10 +24,11 @@ customers   base db http access provider ledger events jobs
 risk        base db http access provider ledger events jobs
 payments    base db http access provider ledger events jobs customers risk
 billing     base db http access provider ledger events jobs customers risk payments
-pages       base db http web access provider ledger events jobs customers risk payments billing
-cli         base db http access provider ledger events jobs customers risk payments billing
+doctor      base db http access provider ledger events jobs customers risk payments billing
+pages       base db http web access provider ledger events jobs customers risk payments billing doctor
+cli         base db http access provider ledger events jobs customers risk payments billing doctor
 sandbox     base http web
-top         base db http web access provider ledger events jobs customers risk payments billing pages
+top         base db http web access provider ledger events jobs customers risk payments billing doctor pages
 '
 
 # Files that may include web/ although their folder may not: the *_api.c of a feature.

@@ -1,6 +1,9 @@
 #include "access/role.h"
 
 #include <stddef.h>
+#include <string.h>
+
+#include "base/ctx.h"
 
 const char *const role_names[] = {
     [ROLE_OWNER] = "owner",
@@ -40,6 +43,14 @@ static const struct {
 const char *role_scopes(enum role role)
 {
     return roles[role].scopes;
+}
+
+bool role_may_give(enum role role, const char *scope)
+{
+    const struct principal principal = { .kind = PRINCIPAL_OPERATOR, .scopes = roles[role].scopes };
+    bool is_grave = strcmp(scope, "*") == 0 || strncmp(scope, "refunds:", 8) == 0 || strcmp(scope, "clock:write") == 0;
+
+    return principal_may(&principal, scope) || !is_grave;
 }
 
 const char *role_summary(enum role role)

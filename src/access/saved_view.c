@@ -77,8 +77,7 @@ static struct error *delete_own(struct ctx *ctx, const char *id)
     int64_t affected;
 
     TRY(db_exec(ctx, &remove, PARAMS(P(id), P(ctx->principal.id)), &affected));
-    return affected ? audit_add(ctx, "view.deleted", id, NULL)
-                    : error_new(ctx, E_NOT_FOUND, "There is no such view.");
+    return affected ? audit_add(ctx, "view.deleted", id, NULL) : error_new(ctx, E_NOT_FOUND, "There is no such view.");
 }
 
 struct error *saved_view_delete(struct ctx *ctx, const char *id)

@@ -16,6 +16,39 @@ struct error *audit_add(struct ctx *ctx, const char *action, const char *object,
         NULL);
 }
 
+static const struct field entry_columns[] = {
+    FIELD(struct audit_entry, id),
+    FIELD(struct audit_entry, at),
+    FIELD(struct audit_entry, principal_kind),
+    FIELD(struct audit_entry, principal),
+    FIELD(struct audit_entry, address),
+    FIELD(struct audit_entry, action),
+    FIELD(struct audit_entry, object),
+    FIELD(struct audit_entry, trace),
+    FIELD(struct audit_entry, details),
+    FIELD(struct audit_entry, sealed),
+    FIELD_END,
+};
+
+struct error *audit_list(struct ctx *ctx, const struct audit_filter *filter, struct field_list *out)
+{
+    // each filter has an index that ends with the number, so that a page is read and no more
+    SQL(list,
+        "SELECT a.id, a.at, a.principal_kind, a.principal, a.address, a.action, a.object, a.trace, a.details,"
+        "       EXISTS (SELECT FROM audit_chain c WHERE c.entry_id = a.id) AS sealed"
+        "  FROM audit_log a"
+        " WHERE ($1::text IS NULL OR a.principal = $1) AND ($2::text IS NULL OR a.object = $2)"
+        "   AND ($3::text IS NULL OR a.action = $3 OR (right($3, 1) = '.' AND starts_with(a.action, $3)))"
+        "   AND ($4::timestamptz IS NULL OR a.at >= $4) AND ($5::timestamptz IS NULL OR a.at < $5)"
+        "   AND ($6::bigint = 0 OR a.id < $6)"
+        " ORDER BY a.id DESC LIMIT $7");
+
+    return db_list(ctx, &list,
+        PARAMS(P(filter->principal), P(filter->object), P(filter->action), P(filter->from), P(filter->to),
+            P(filter->before), P(filter->limit)),
+        entry_columns, sizeof(struct audit_entry), out);
+}
+
 struct error *audit_seal(struct ctx *ctx, int64_t *sealed)
 {
     SQL(seal, "SELECT audit_seal() AS count");

@@ -1,4 +1,4 @@
-#include "cli/probe.h"
+#include "doctor/probe.h"
 
 #include <curl/curl.h>
 #include <time.h>

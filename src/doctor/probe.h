@@ -1,5 +1,5 @@
-#ifndef TILL_CLI_PROBE_H
-#define TILL_CLI_PROBE_H
+#ifndef TILL_DOCTOR_PROBE_H
+#define TILL_DOCTOR_PROBE_H
 
 #include <stdbool.h>
 #include <stdint.h>

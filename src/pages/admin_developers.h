@@ -1,0 +1,18 @@
+#ifndef TILL_PAGES_ADMIN_DEVELOPERS_H
+#define TILL_PAGES_ADMIN_DEVELOPERS_H
+
+#include "base/error.h"
+#include "base/field.h"
+
+struct request;
+
+/* API keys. Making and revoking one asks for password and code again. */
+
+/* GET /admin/developers; GET …/new; POST: the key is shown once. */
+struct error *admin_developers_page(struct request *r);
+struct error *admin_key_new_page(struct request *r);
+struct error *admin_key_create(struct request *r);
+/* POST /admin/developers/{id}/revoke */
+struct error *admin_key_revoke(struct request *r);
+
+#endif
