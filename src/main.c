@@ -227,7 +227,9 @@ static bool serve(struct shared *shared, const struct till *till, int to)
         .handle = handle,
         .handle_refused = true,
     };
-    struct worker *jobs = worker_start(shared, thread_start, thread_stop, job_ctx, 1);
+    struct worker *jobs = worker_start(shared, thread_start, thread_stop, job_ctx, 1, LANE_MONEY);
+    struct worker *outward =
+        worker_start(shared, thread_start, thread_stop, job_ctx, (int)shared->config->outward_threads, LANE_OUTWARD);
     struct fcgi *fcgi = fcgi_start(&server);
 
     if (!fcgi) {
@@ -238,6 +240,7 @@ static bool serve(struct shared *shared, const struct till *till, int to)
     wait_for_the_end();
     bool finished = fcgi_stop(fcgi, STOP_SECONDS);
     worker_stop(jobs);
+    worker_stop(outward);
     return finished;
 }
 

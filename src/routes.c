@@ -1,7 +1,10 @@
 #include "access/api_key.h"
 #include "customers/customer_api.h"
 #include "events/decision.h"
+#include "events/event.h"
 #include "jobs/maintenance.h"
+#include "outward/endpoint_api.h"
+#include "outward/event_api.h"
 #include "pages/admin.h"
 #include "pages/admin_account.h"
 #include "pages/admin_audit.h"
@@ -104,6 +107,53 @@ const struct route routes[] = {
     { "POST", "/api/v1/webhooks/replay", webhook_api_replay, ACCESS_API_KEY, .scope = "webhooks:write",
         .asked = webhook_replay_asked, .shown = webhook_shown, .success = 202, .tag = "Webhooks",
         .summary = "Process a stored event again" },
+
+    /* What we tell the merchant */
+    { "POST", "/api/v1/webhook-endpoints", endpoint_api_create, ACCESS_API_KEY, .scope = "endpoints:write",
+        .asked = endpoint_asked, .shown = endpoint_shown, .success = 201, .tag = "Events",
+        .summary = "Have events sent to an address" },
+    { "GET", "/api/v1/webhook-endpoints", endpoint_api_list, ACCESS_API_KEY, .scope = "endpoints:read",
+        .query = endpoint_list_query, .shown = endpoint_shown, .shown_list = true, .tag = "Events",
+        .summary = "List endpoints, newest first" },
+    { "GET", "/api/v1/webhook-endpoints/{id}", endpoint_api_get, ACCESS_API_KEY, .scope = "endpoints:read",
+        .shown = endpoint_shown, .tag = "Events",
+        .summary = "One endpoint" },
+    { "PATCH", "/api/v1/webhook-endpoints/{id}", endpoint_api_change, ACCESS_API_KEY, .scope = "endpoints:write",
+        .asked = endpoint_change_asked, .shown = endpoint_shown, .tag = "Events",
+        .summary = "Change an endpoint's address, or what it hears of" },
+    { "POST", "/api/v1/webhook-endpoints/{id}/enable", endpoint_api_enable, ACCESS_API_KEY, .scope = "endpoints:write",
+        .shown = endpoint_shown, .tag = "Events",
+        .summary = "Send to it again; what waited goes at once" },
+    { "POST", "/api/v1/webhook-endpoints/{id}/disable", endpoint_api_disable, ACCESS_API_KEY, .scope = "endpoints:write",
+        .shown = endpoint_shown, .tag = "Events",
+        .summary = "Send nothing to it until it is enabled" },
+    { "POST", "/api/v1/webhook-endpoints/{id}/rotate-secret", endpoint_api_rotate, ACCESS_API_KEY, .scope = "endpoints:write",
+        .asked = endpoint_rotate_asked, .shown = endpoint_shown, .tag = "Events",
+        .summary = "A new secret; the one before signs beside it for a while" },
+    { "POST", "/api/v1/webhook-endpoints/{id}/resend", endpoint_api_resend, ACCESS_API_KEY, .scope = "endpoints:write",
+        .asked = endpoint_resend_asked, .shown = endpoint_resend_shown, .success = 202, .tag = "Events",
+        .summary = "Send what it missed since a time" },
+    { "DELETE", "/api/v1/webhook-endpoints/{id}", endpoint_api_delete, ACCESS_API_KEY, .scope = "endpoints:write",
+        .answer = ANSWER_EMPTY, .success = 204, .tag = "Events",
+        .summary = "Give an endpoint up" },
+    { "GET", "/api/v1/events", event_api_list, ACCESS_API_KEY, .scope = "events:read",
+        .query = event_list_query, .shown = event_shown, .shown_list = true, .tag = "Events",
+        .summary = "List events, newest first" },
+    { "GET", "/api/v1/events/{id}", event_api_get, ACCESS_API_KEY, .scope = "events:read",
+        .shown = event_shown, .tag = "Events",
+        .summary = "One event, as endpoints get it" },
+    { "POST", "/api/v1/events/{id}/resend", event_api_resend, ACCESS_API_KEY, .scope = "endpoints:write",
+        .asked = event_resend_asked, .shown = delivery_shown, .success = 202, .tag = "Events",
+        .summary = "Send an event to an endpoint, again or for the first time" },
+    { "GET", "/api/v1/deliveries", delivery_api_list, ACCESS_API_KEY, .scope = "endpoints:read",
+        .query = delivery_list_query, .shown = delivery_shown, .shown_list = true, .tag = "Events",
+        .summary = "List deliveries of events to endpoints, newest first" },
+    { "GET", "/api/v1/deliveries/{id}", delivery_api_get, ACCESS_API_KEY, .scope = "endpoints:read",
+        .shown = delivery_detail_shown, .tag = "Events",
+        .summary = "One delivery, with each time that it was sent" },
+    { "POST", "/api/v1/deliveries/{id}/resend", delivery_api_resend, ACCESS_API_KEY, .scope = "endpoints:write",
+        .shown = delivery_shown, .success = 202, .tag = "Events",
+        .summary = "Send it again" },
 
     /* The payer's pages */
     { "GET", "/checkout/{session}/{key}", checkout_page_show, ACCESS_CHECKOUT, .answer = ANSWER_PAGE, .checkout = true,

@@ -1,6 +1,7 @@
 #include "access/retention.h"
 #include "events/audit.h"
 #include "jobs/job.h"
+#include "outward/delivery.h"
 #include "payments/checkout.h"
 #include "payments/payment.h"
 #include "payments/reconcile.h"
@@ -20,6 +21,7 @@ static struct error *seal_audit(struct ctx *ctx, const struct job *job)
 static struct error *forget_expired(struct ctx *ctx, const struct job *job)
 {
     (void)job;
+    TRY(delivery_forget(ctx));
     return retention_run(ctx);
 }
 
@@ -33,6 +35,8 @@ const struct task tasks[] = {
         .summary = "Reads the object of a stored event from the provider and applies it" },
     { "checkout.expire", checkout_expire_task, .lease = 120,
         .summary = "Ends a checkout session whose time has run out" },
+    { "event.deliver", delivery_task, .lane = LANE_OUTWARD, .lease = 120,
+        .summary = "Sends events to an endpoint of the merchant" },
     { "sweep", sweep_task, .every = 300, .lease = 300,
         .summary = "Reads the providers' own lists of events for what no webhook brought" },
     { "reconcile", reconcile_task, .every = 86400, .lease = 3600,
@@ -44,7 +48,7 @@ const struct task tasks[] = {
     { "statistics", statistics_task, .every = 15,
         .summary = "Adds what changed to the figures of the dashboard" },
     { "retention", forget_expired, .every = 600,
-        .summary = "Forgets expired idempotency keys and old counters" },
+        .summary = "Forgets expired idempotency keys, old counters and deliveries long over" },
 };
 /* clang-format on */
 

@@ -25,6 +25,7 @@ static const struct {
     [ROLE_OWNER] = { "*", "Everything, also other owners." },
     [ROLE_ADMIN] = { SEES " decisions:write payments:write refunds:request refunds:write refunds:approve refunds:bulk"
                           " customers:write customers:reveal checkout:write webhooks:read webhooks:write"
+                          " events:read endpoints:read endpoints:write"
                           " reports:read reports:write audit:read users:read users:write keys:read keys:write"
                           " settings:read maintenance:run",
         "Everything but owners and the test clock." },
@@ -34,9 +35,11 @@ static const struct {
     [ROLE_SUPPORT] = { SEES " refunds:request", "Looks things up with personal data masked, and asks for refunds." },
     [ROLE_RISK] = { SEES " decisions:write customers:reveal reports:read",
         "Looks into payments and decides what waits for a person." },
-    [ROLE_DEVELOPER] = { SEES " webhooks:read webhooks:write keys:read keys:write settings:read maintenance:run",
+    [ROLE_DEVELOPER] = { SEES " webhooks:read webhooks:write events:read endpoints:read endpoints:write keys:read "
+                              "keys:write settings:read maintenance:run",
         "API keys, webhooks and maintenance; moves no money." },
-    [ROLE_AUDITOR] = { SEES " webhooks:read reports:read audit:read users:read keys:read settings:read",
+    [ROLE_AUDITOR] = { SEES
+        " webhooks:read events:read endpoints:read reports:read audit:read users:read keys:read settings:read",
         "Reads everything, the audit log too, and changes nothing." },
 };
 

@@ -124,6 +124,10 @@ static const struct setting settings[] = {
                     "currency that is not listed, nothing. Without it nobody has to be asked."),
     SETTING("WEBHOOK_RATE_PER_MINUTE", NUMBER, webhook_rate_per_minute, .otherwise = "6000", .min = 1,
         .max = 1000000000, .sentence = "Webhooks with a bad signature that one address may send in a minute."),
+    SETTING("WEBHOOK_TIMEOUT_MS", NUMBER, webhook_timeout_ms, .otherwise = "15000", .min = 500, .max = 30000,
+        .sentence = "How long an endpoint of the merchant may take to answer an event."),
+    SETTING("WEBHOOK_ALLOW_LOOPBACK", SWITCH, webhook_allow_loopback,
+        .sentence = "Lets events go to this machine, by plain http too; for development, in test mode only."),
     SETTING("CHECKOUT_TTL", NUMBER, checkout_ttl, .otherwise = "86400", .min = 60, .max = 2592000,
         .sentence = "How long a checkout session stays open, in seconds."),
     SETTING("TILL_WORKERS", NUMBER, workers, .otherwise = "2", .min = 1, .max = 64,
@@ -132,6 +136,8 @@ static const struct setting settings[] = {
         .sentence = "Threads in each of them."),
     SETTING("TILL_SECOND_FACTOR", NAME, second_factor, .otherwise = "required", .names = factor_names,
         .sentence = "Whether operators need an authenticator app to sign in: required, or optional in test mode."),
+    SETTING("TILL_OUTWARD_THREADS", NUMBER, outward_threads, .otherwise = "4", .min = 1, .max = 64,
+        .sentence = "Threads of each process that send events and mail."),
     SETTING("TILL_LOG_LEVEL", NAME, log_level, .otherwise = "info", .names = level_names,
         .sentence = "What is logged: debug, info, warn or error and above."),
 };
@@ -559,6 +565,8 @@ static void check_test_mode(struct loading *loading)
     if (!is_given(loading, "TILL_MODE") && !config->stripe_secret_key && is_given(loading, "STRIPE_TEST_MODE"))
         config->mode = config->stripe_test_mode ? MODE_TEST : MODE_LIVE;
     config->stripe_test_mode = config->mode == MODE_TEST;
+    if (config->webhook_allow_loopback && config->mode == MODE_LIVE)
+        wrong(loading, "WEBHOOK_ALLOW_LOOPBACK", "is for test mode; live events go to public addresses only");
 }
 
 /* Money and cards go by https; plain http is for a sandbox on this machine. */

@@ -53,6 +53,9 @@ struct config {
     int64_t refunds_per_day;           // REFUNDS_PER_DAY, 5 for each customer
     const char *refund_approval_limit; // TILL_REFUND_APPROVAL_LIMIT: a list of amounts, or NULL
     int64_t webhook_rate_per_minute;   // WEBHOOK_RATE_PER_MINUTE, 6000 bad signatures for each address
+    bool webhook_allow_loopback;       // WEBHOOK_ALLOW_LOOPBACK: endpoints of this machine, in test mode
+    int64_t webhook_timeout_ms;        // WEBHOOK_TIMEOUT_MS, 15000: what an endpoint may take to answer
+    int64_t outward_threads;           // TILL_OUTWARD_THREADS, 4 a process
     int64_t checkout_ttl;              // CHECKOUT_TTL, 86400 s
     int64_t workers, threads;          // TILL_WORKERS 2, TILL_THREADS 8
     const char *log_level;             // TILL_LOG_LEVEL

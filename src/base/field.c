@@ -313,6 +313,26 @@ static bool has_card_number(const json_t *value)
     return false;
 }
 
+static void check_texts(const struct reading *r, json_t *list)
+{
+    const char *why;
+    json_t *item;
+    size_t i;
+
+    if (!json_is_array(list) || json_array_size(list) == 0 || json_array_size(list) > LIST_AT_MOST) {
+        wrong(r, "must be a list of 1 to 100 texts");
+        return;
+    }
+    json_array_foreach(list, i, item)
+    {
+        why = !json_is_string(item) ? "must be a text"
+            : r->field->check       ? r->field->check(r->ctx, json_string_value(item))
+                                    : NULL;
+        if (why)
+            error_add_field(r->ctx, r->error, arena_printf(r->ctx->arena, "%s/%zu", r->pointer, i), "%s", why);
+    }
+}
+
 static void read_json(const struct reading *r, json_t *value)
 {
     if (r->field->object && !json_is_object(value)) {
@@ -321,6 +341,8 @@ static void read_json(const struct reading *r, json_t *value)
         wrong(r, no_card_number);
     } else {
         *(json_t **)r->out = value;
+        if (r->field->texts)
+            check_texts(r, value);
         if (r->field->check_members && json_is_object(value))
             r->field->check_members(r->ctx, value, r->pointer, r->error);
     }

@@ -44,6 +44,7 @@ struct field {
     bool optional;              // may be missing from a request
     bool omit_empty;            // left out of an answer when it is NULL or 0
     bool object;                // FIELD_JSON: must be an object
+    bool texts;                 // FIELD_JSON: must be a list of texts, each of which passes .check
     bool secret;                // never logged, not in stored answers' logs
     /* NULL when the text is fine, else what is wrong with it. */
     const char *(*check)(struct ctx *ctx, const char *text);

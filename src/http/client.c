@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/config.h"
 #include "base/ctx.h"
 #include "base/instant.h"
+#include "http/guard.h"
 
 #define CONNECT_MS 3000
 #define LOW_SPEED_BYTES 10L
@@ -32,8 +34,11 @@ struct exchange {
     size_t max_body;
     bool fresh; // must not be sent twice
     int sends;  // how often a connection was ready and the request went out on it
+    size_t received;
+    bool discard;
     bool headers_ended;
     bool too_large;
+    bool inside; // the name led to an address that is not public
 };
 
 void http_init(void)
@@ -79,12 +84,25 @@ static size_t on_body(char *data, size_t size, size_t count, void *user)
     struct exchange *exchange = user;
     size_t length = size * count;
 
-    if (length > exchange->max_body - exchange->body.length) {
+    if (length > exchange->max_body - exchange->received) {
         exchange->too_large = true;
         return 0;
     }
-    buf_add(&exchange->body, data, length);
+    exchange->received += length;
+    if (!exchange->discard)
+        buf_add(&exchange->body, data, length);
     return length;
+}
+
+static curl_socket_t on_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct exchange *exchange = user;
+
+    if (purpose != CURLSOCKTYPE_IPCXN || !guard_allows(&address->addr, exchange->ctx->config->webhook_allow_loopback)) {
+        exchange->inside = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 /* Visible ASCII and spaces: what can go into a header, a log line or a database as it is. */
@@ -228,7 +246,7 @@ static void set_limits(CURL *curl, const struct http_request *request)
     SET(CURLOPT_LOW_SPEED_TIME, LOW_SPEED_SECONDS);
     SET(CURLOPT_MAXAGE_CONN, KEEP_SECONDS);
     SET(CURLOPT_USERAGENT, "Till/" TILL_VERSION);
-    if (request->fresh_connection) {
+    if (request->fresh_connection || request->foreign) {
         SET(CURLOPT_FRESH_CONNECT, 1L);
         SET(CURLOPT_FORBID_REUSE, 1L);
     }
@@ -249,8 +267,12 @@ static void set_request(CURL *curl, const struct http_request *request, struct c
     SET(CURLOPT_CUSTOMREQUEST, request->method);
 }
 
-static void set_callbacks(CURL *curl, struct exchange *exchange)
+static void set_callbacks(CURL *curl, const struct http_request *request, struct exchange *exchange)
 {
+    if (request->foreign) {
+        SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);
+        SET(CURLOPT_OPENSOCKETDATA, exchange);
+    }
     SET(CURLOPT_PREREQFUNCTION, on_ready);
     SET(CURLOPT_PREREQDATA, exchange);
     SET(CURLOPT_WRITEFUNCTION, on_body);
@@ -278,7 +300,9 @@ static void not_answered(struct exchange *exchange, const char *cause)
 {
     *exchange->response = (struct http_response){
         .result = exchange->sends ? HTTP_LOST : HTTP_NOT_SENT,
-        .cause = exchange->too_large ? "the answer is too large" : cause,
+        .cause = exchange->inside ? "the name leads to an address that is not public"
+            : exchange->too_large ? "the answer is too large"
+                                  : cause,
     };
 }
 
@@ -287,7 +311,7 @@ static void perform(CURL *curl, struct exchange *exchange)
     int64_t started = monotonic_ms();
     CURLcode code = curl_easy_perform(curl);
 
-    if (code == CURLE_OK && exchange->headers_ended)
+    if (exchange->headers_ended && (code == CURLE_OK || (exchange->discard && exchange->too_large)))
         answered(curl, exchange);
     else if (code == CURLE_OK) // libcurl takes a connection that closes there for an answer without a body
         not_answered(exchange, "the answer broke off in its headers");
@@ -305,10 +329,13 @@ void http_send(struct ctx *ctx, const struct http_request *request, struct http_
         .response = response,
         .body = { .arena = ctx->arena },
         .max_body = request->max_body ? request->max_body : BODY_AT_MOST,
-        .fresh = request->fresh_connection,
+        .fresh = request->fresh_connection || request->foreign,
+        .discard = request->discard,
     };
     struct curl_slist *headers = headers_of(ctx, request);
-    const char *refused = headers ? refused_address(ctx, request->url) : "a header has other characters than ASCII";
+    const char *refused = !headers ? "a header has other characters than ASCII"
+        : request->foreign         ? guard_url(ctx, request->url, ctx->config->webhook_allow_loopback)
+                                   : refused_address(ctx, request->url);
 
     assert(!ctx->tx); // a provider's latency must never hold rows or a connection
     *response = (struct http_response){ .result = HTTP_NOT_SENT };
@@ -318,7 +345,7 @@ void http_send(struct ctx *ctx, const struct http_request *request, struct http_
     }
     set_limits(curl, request);
     set_request(curl, request, headers);
-    set_callbacks(curl, &exchange);
+    set_callbacks(curl, request, &exchange);
     perform(curl, &exchange);
     curl_easy_reset(curl); // keeps the connections, forgets what lives in the arena
 }

@@ -34,9 +34,9 @@ static const struct field columns[] = {
 /* Waking the workers of this process ------------------------------------------------------------------------------- */
 
 static pthread_mutex_t wake_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t wake_cond;
+static pthread_cond_t wake_cond[LANE_ANY];
 static pthread_once_t wake_once = PTHREAD_ONCE_INIT;
-static unsigned wake_count;
+static unsigned wake_count[LANE_ANY];
 
 static void wake_init(void)
 {
@@ -44,21 +44,33 @@ static void wake_init(void)
 
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&wake_cond, &clock);
+    for (size_t i = 0; i < LANE_ANY; i++)
+        pthread_cond_init(&wake_cond[i], &clock);
     pthread_condattr_destroy(&clock);
 }
 
-static void wake(void *unused)
+static void wake(enum lane lane)
 {
-    (void)unused;
     pthread_once(&wake_once, wake_init);
     pthread_mutex_lock(&wake_lock);
-    wake_count++;
-    pthread_cond_signal(&wake_cond);
+    wake_count[lane]++;
+    pthread_cond_signal(&wake_cond[lane]);
     pthread_mutex_unlock(&wake_lock);
 }
 
-static void wait_for_work(unsigned *seen)
+static void wake_money(void *unused)
+{
+    (void)unused;
+    wake(LANE_MONEY);
+}
+
+static void wake_outward(void *unused)
+{
+    (void)unused;
+    wake(LANE_OUTWARD);
+}
+
+static void wait_for_work(enum lane lane, unsigned *seen)
 {
     struct timespec until;
     uint16_t jitter;
@@ -70,25 +82,44 @@ static void wait_for_work(unsigned *seen)
     until.tv_nsec = ns % 1000000000;
     pthread_once(&wake_once, wake_init);
     pthread_mutex_lock(&wake_lock);
-    while (*seen == wake_count && pthread_cond_timedwait(&wake_cond, &wake_lock, &until) == 0)
+    while (*seen == wake_count[lane] && pthread_cond_timedwait(&wake_cond[lane], &wake_lock, &until) == 0)
         ;
-    *seen = wake_count;
+    *seen = wake_count[lane];
     pthread_mutex_unlock(&wake_lock);
 }
 
 /* The queue -------------------------------------------------------------------------------------------------------- */
 
+static const char *const lane_names[] = { [LANE_MONEY] = "money", [LANE_OUTWARD] = "outward", [LANE_ANY] = NULL };
+
+static const struct task *task_named(const char *kind)
+{
+    for (size_t i = 0; i < task_count; i++)
+        if (!strcmp(tasks[i].kind, kind))
+            return &tasks[i];
+    return NULL;
+}
+
+static enum lane lane_of(const char *kind)
+{
+    const struct task *task = task_named(kind);
+
+    return task ? task->lane : LANE_MONEY;
+}
+
 struct error *job_add_later(struct ctx *ctx, const char *kind, const char *subject, int64_t delay)
 {
     SQL(insert,
-        "INSERT INTO jobs (kind, subject, run_at, trace)"
-        "VALUES ($1, $2, domain_now() + make_interval(secs => $3), $4)"
+        "INSERT INTO jobs (kind, subject, run_at, trace, lane)"
+        "VALUES ($1, $2, domain_now() + make_interval(secs => $3), $4, $5)"
         "ON CONFLICT (kind, subject) WHERE state = 'available'"
         "DO UPDATE SET run_at = least(jobs.run_at, excluded.run_at)");
 
-    TRY(db_exec(ctx, &insert, PARAMS(P(kind), P(subject), P(delay), P(ctx->trace)), NULL));
+    enum lane lane = lane_of(kind);
+
+    TRY(db_exec(ctx, &insert, PARAMS(P(kind), P(subject), P(delay), P(ctx->trace), P(lane_names[lane])), NULL));
     if (delay <= 0)
-        tx_after_commit(ctx, wake, NULL);
+        tx_after_commit(ctx, lane == LANE_OUTWARD ? wake_outward : wake_money, NULL);
     return NULL;
 }
 
@@ -104,25 +135,17 @@ struct error *job_done(struct ctx *ctx, const char *kind, const char *subject)
     return db_exec(ctx, &remove, PARAMS(P(kind), P(subject)), NULL);
 }
 
-static const struct task *task_named(const char *kind)
-{
-    for (size_t i = 0; i < task_count; i++)
-        if (!strcmp(tasks[i].kind, kind))
-            return &tasks[i];
-    return NULL;
-}
-
-static struct error *claim(struct ctx *ctx, struct job *job, bool *found)
+static struct error *claim(struct ctx *ctx, enum lane lane, struct job *job, bool *found)
 {
     SQL(take,
         "UPDATE jobs SET state = 'running', attempts = attempts + 1, claim = $1,"
         "       lease_until = now() + make_interval(secs => $2)"
         " WHERE id = (SELECT id FROM jobs"
-        "              WHERE state = 'available' AND run_at <= domain_now()"
+        "              WHERE state = 'available' AND run_at <= domain_now() AND ($3::text IS NULL OR lane = $3)"
         "              ORDER BY run_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)"
         "RETURNING id, kind, subject, attempts, trace, claim");
 
-    return db_maybe(ctx, &take, PARAMS(P(id_new(ctx, "claim")), P(LEASE)), columns, job, found);
+    return db_maybe(ctx, &take, PARAMS(P(id_new(ctx, "claim")), P(LEASE), P(lane_names[lane])), columns, job, found);
 }
 
 /* A run that died holds its job until the lease ends; then the job waits again, and a late finisher's claim is void. */
@@ -130,9 +153,9 @@ static struct error *rescue(struct ctx *ctx)
 {
     SQL(take_back,
         "WITH lost AS (DELETE FROM jobs WHERE state = 'running' AND lease_until < now()"
-        "              RETURNING kind, subject, attempts, trace)"
-        "INSERT INTO jobs (kind, subject, run_at, attempts, error, trace)"
-        "SELECT DISTINCT ON (kind, subject) kind, subject, domain_now(), attempts, 'its run died', trace"
+        "              RETURNING kind, subject, attempts, trace, lane)"
+        "INSERT INTO jobs (kind, subject, run_at, attempts, error, trace, lane)"
+        "SELECT DISTINCT ON (kind, subject) kind, subject, domain_now(), attempts, 'its run died', trace, lane"
         "  FROM lost ORDER BY kind, subject, attempts DESC "
         "ON CONFLICT (kind, subject) WHERE state = 'available'"
         "DO UPDATE SET run_at = least(jobs.run_at, excluded.run_at)");
@@ -158,9 +181,9 @@ static struct error *finish(struct ctx *ctx, const struct job *job)
 static struct error *put_back(struct ctx *ctx, const struct job *job, int64_t delay, const char *cause)
 {
     SQL(back,
-        "WITH mine AS (DELETE FROM jobs WHERE id = $1 AND claim = $2 RETURNING kind, subject, attempts, trace)"
-        "INSERT INTO jobs (kind, subject, run_at, attempts, error, trace)"
-        "SELECT kind, subject, domain_now() + make_interval(secs => $3), attempts, $4, trace FROM mine "
+        "WITH mine AS (DELETE FROM jobs WHERE id = $1 AND claim = $2 RETURNING kind, subject, attempts, trace, lane)"
+        "INSERT INTO jobs (kind, subject, run_at, attempts, error, trace, lane)"
+        "SELECT kind, subject, domain_now() + make_interval(secs => $3), attempts, $4, trace, lane FROM mine "
         "ON CONFLICT (kind, subject) WHERE state = 'available'"
         "DO UPDATE SET run_at = least(jobs.run_at, excluded.run_at), error = excluded.error");
 
@@ -237,11 +260,11 @@ static struct error *work(struct ctx *ctx, const struct job *job)
     return conclude(ctx, task, job, error);
 }
 
-static struct error *work_one(struct ctx *ctx, bool *found)
+static struct error *work_one(struct ctx *ctx, enum lane lane, bool *found)
 {
     struct job job;
 
-    TRY(claim(ctx, &job, found));
+    TRY(claim(ctx, lane, &job, found));
     return *found ? work(ctx, &job) : NULL;
 }
 
@@ -251,7 +274,7 @@ struct error *job_work(struct ctx *ctx, int limit, int *done)
 
     TRY(rescue(ctx));
     for (*done = 0; *done < limit; (*done)++) {
-        TRY(work_one(ctx, &found));
+        TRY(work_one(ctx, LANE_ANY, &found));
         if (!found)
             break;
     }
@@ -262,14 +285,14 @@ struct error *job_work(struct ctx *ctx, int limit, int *done)
 static struct error *ensure_periodic(struct ctx *ctx)
 {
     SQL(ensure,
-        "INSERT INTO jobs (kind, subject, run_at)"
-        "SELECT $1, 'periodic', domain_now() + make_interval(secs => $2)"
+        "INSERT INTO jobs (kind, subject, run_at, lane)"
+        "SELECT $1, 'periodic', domain_now() + make_interval(secs => $2), $3"
         " WHERE NOT EXISTS (SELECT FROM jobs WHERE kind = $1 AND subject = 'periodic')"
         "ON CONFLICT DO NOTHING");
 
     for (size_t i = 0; i < task_count; i++)
         if (tasks[i].every)
-            TRY(db_exec(ctx, &ensure, PARAMS(P(tasks[i].kind), P(tasks[i].every)), NULL));
+            TRY(db_exec(ctx, &ensure, PARAMS(P(tasks[i].kind), P(tasks[i].every), P(lane_names[tasks[i].lane])), NULL));
     return NULL;
 }
 
@@ -283,6 +306,7 @@ struct worker {
     pthread_t *threads;
     int count;
     volatile bool stopping;
+    enum lane lane;
 };
 
 static bool is_stopping(struct worker *worker)
@@ -311,25 +335,25 @@ static void *work_until_stopped(void *argument)
             rescue_at = monotonic_ms() + RESCUE_MS;
         }
         if (!error)
-            error = work_one(ctx, &found);
+            error = work_one(ctx, worker->lane, &found);
         if (error)
             log_warn(ctx, "worker", "%s", error->cause ? error->cause : error->detail);
         if (error || !found)
-            wait_for_work(&seen);
+            wait_for_work(worker->lane, &seen);
     }
     worker->thread_stop(thread);
     return NULL;
 }
 
 struct worker *worker_start(void *shared, void *(*thread_start)(void *shared), void (*thread_stop)(void *thread),
-    struct ctx *(*ctx_new)(void *thread), int threads)
+    struct ctx *(*ctx_new)(void *thread), int threads, enum lane lane)
 {
     struct worker *worker = calloc(1, sizeof *worker);
     pthread_attr_t small;
 
     assert(worker);
     *worker = (struct worker){ shared, thread_start, thread_stop, ctx_new, calloc((size_t)threads, sizeof(pthread_t)),
-        threads, false };
+        threads, false, lane };
     assert(worker->threads);
     pthread_attr_init(&small);
     pthread_attr_setstacksize(&small, 512 * 1024);
@@ -346,9 +370,9 @@ void worker_stop(struct worker *worker)
         return;
     __atomic_store_n(&worker->stopping, true, __ATOMIC_RELEASE);
     for (int i = 0; i < worker->count; i++)
-        wake(NULL);
+        wake(worker->lane);
     pthread_mutex_lock(&wake_lock);
-    pthread_cond_broadcast(&wake_cond);
+    pthread_cond_broadcast(&wake_cond[worker->lane]);
     pthread_mutex_unlock(&wake_lock);
     for (int i = 0; i < worker->count; i++)
         pthread_join(worker->threads[i], NULL);

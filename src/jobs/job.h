@@ -29,12 +29,17 @@ MUST_CHECK struct error *job_add_later(struct ctx *ctx, const char *kind, const 
 /* Takes the waiting job of this kind and subject away: what it was for is done. In the open transaction. */
 MUST_CHECK struct error *job_done(struct ctx *ctx, const char *kind, const char *subject);
 
+/* Who works a kind of job. What calls servers of other people waits in a lane of its own, so that none of them, however slow,
+ * keeps a payment waiting. */
+enum lane { LANE_MONEY, LANE_OUTWARD, LANE_ANY };
+
 /* Row of the table of tasks. */
 struct task {
     const char *kind;
     /* NULL when done; the job then is deleted. An error is a try that failed: it comes again with back-off, or at
      * ctx's job_again() time, and is dead after max_tries. */
     struct error *(*run)(struct ctx *ctx, const struct job *job);
+    enum lane lane;    // LANE_MONEY unless it says otherwise
     int lease;         // seconds, 60 when 0; three times the longest provider call inside
     int max_tries;     // 25 when 0
     const int *delays; // seconds before try 2, 3, …; the last one repeats; NULL: min(2^n, 3600) with jitter
@@ -49,13 +54,13 @@ extern const size_t task_count;
 /* Returned by a task that has to wait without having failed: it runs again after `seconds`. */
 struct error *job_again(struct ctx *ctx, int64_t seconds);
 
-/* Worker threads of this process; the queue is also worked by others. */
+/* Worker threads of this process for one lane; the queue is also worked by others. */
 struct worker;
 struct worker *worker_start(void *shared, void *(*thread_start)(void *shared), void (*thread_stop)(void *thread),
-    struct ctx *(*ctx_new)(void *thread), int threads);
+    struct ctx *(*ctx_new)(void *thread), int threads, enum lane lane);
 void worker_stop(struct worker *worker);
 
-/* Works due jobs in this thread, at most `limit` or until none is due; how many were done. For cron and the command line. */
+/* Works due jobs of any lane in this thread, at most `limit` or until none is due; how many were done. For cron and the command line. */
 MUST_CHECK struct error *job_work(struct ctx *ctx, int limit, int *done);
 
 #endif

@@ -44,9 +44,9 @@ static struct error *retry(struct ctx *ctx, int64_t id, int64_t *retried)
 {
     SQL(revive,
         "WITH dead AS (DELETE FROM jobs WHERE state = 'dead' AND (id = $1 OR $1 = 0)"
-        "              RETURNING kind, subject, trace)"
-        "INSERT INTO jobs (kind, subject, run_at, trace)"
-        "SELECT DISTINCT ON (kind, subject) kind, subject, domain_now(), trace FROM dead"
+        "              RETURNING kind, subject, trace, lane)"
+        "INSERT INTO jobs (kind, subject, run_at, trace, lane)"
+        "SELECT DISTINCT ON (kind, subject) kind, subject, domain_now(), trace, lane FROM dead"
         " ORDER BY kind, subject "
         "ON CONFLICT (kind, subject) WHERE state = 'available'"
         "DO UPDATE SET run_at = least(jobs.run_at, excluded.run_at)");

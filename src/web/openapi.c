@@ -104,6 +104,8 @@ static json_t *instant_schema(const struct field *field, bool of_answer)
 static json_t *json_schema(const struct field *field, bool of_answer)
 {
     (void)of_answer;
+    if (field->texts)
+        return json_pack("{s:s, s:{s:s}}", "type", "array", "items", "type", "string");
     return field->object ? json_pack("{s:s}", "type", "object") : json_object();
 }
 

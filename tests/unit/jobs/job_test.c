@@ -68,6 +68,7 @@ const struct task tasks[] = {
     { "wait", wait_a_while, .max_tries = 2, .summary = "waits" },
     { "overtaken", overtaken, .summary = "is overtaken" },
     { "asked_again", asked_again, .summary = "is asked again" },
+    { "call", count, .lane = LANE_OUTWARD, .summary = "calls somebody" },
     { "periodic", count, .every = 60, .summary = "comes again and again" },
     { "periodic_failing", go_wrong, .every = 60, .max_tries = 1, .summary = "comes again whatever happens" },
 };
@@ -317,7 +318,7 @@ static bool comes_to(atomic_int *number, int wanted, int64_t ms)
 
 START_TEST(test_workers_find_work_and_stop)
 {
-    struct worker *worker = worker_start(NULL, thread_start, thread_stop, thread_ctx, 2);
+    struct worker *worker = worker_start(NULL, thread_start, thread_stop, thread_ctx, 2, LANE_MONEY);
 
     for (int i = 0; i < 20; i++)
         ok(job_add(&ctx, "count", arena_printf(ctx.arena, "%d", i)));
@@ -329,9 +330,15 @@ START_TEST(test_workers_find_work_and_stop)
     ck_assert(comes_to(&by_subject[50], 1, 3000));
     ck_assert(comes_to(&by_subject[51], 1, 8000));
     ck_assert_int_eq(atoi(testdb_value("SELECT count(*) FROM jobs WHERE subject = 'periodic'")), 2);
+    ok(job_add(&ctx, "call", "60")); // of another lane, which nobody here works
+    usleep(1000000);
+    ck_assert_int_eq(by_subject[60], 0);
     worker_stop(worker);
+    worker = worker_start(NULL, thread_start, thread_stop, thread_ctx, 2, LANE_OUTWARD);
+    ck_assert(comes_to(&by_subject[60], 1, 3000));
     ok(job_add(&ctx, "count", "99"));
     usleep(1000000);
+    worker_stop(worker);
     ck_assert_int_eq(by_subject[99], 0);
 }
 END_TEST
