@@ -97,6 +97,7 @@ enum cli_status cli_key_list(struct cli *cli, int argc, char **argv);
 enum cli_status cli_ledger_balances(struct cli *cli, int argc, char **argv);
 enum cli_status cli_ledger_check(struct cli *cli, int argc, char **argv);
 enum cli_status cli_ledger_opening(struct cli *cli, int argc, char **argv);
+enum cli_status cli_listen(struct cli *cli, int argc, char **argv);
 enum cli_status cli_migrate(struct cli *cli, int argc, char **argv);
 enum cli_status cli_payment_show(struct cli *cli, int argc, char **argv);
 enum cli_status cli_payment_sync(struct cli *cli, int argc, char **argv);

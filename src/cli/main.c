@@ -39,6 +39,7 @@ const struct command commands[] = {
     { "payment sync", "PAYMENT", cli_payment_sync, CLI_KEYS, "Ask the provider about a payment, and print it." },
     { "event list", "", cli_event_list, CLI_KEYS, "List the events that providers sent." },
     { "event replay", "EVENT", cli_event_replay, CLI_KEYS, "Process a provider's event again." },
+    { "listen", "", cli_listen, CLI_KEYS, "Print what the merchant's endpoints hear of, as it happens." },
     { "audit verify", "", cli_audit_verify, CLI_DATABASE, "Check the audit log's chain of hashes." },
     { "ledger check", "", cli_ledger_check, CLI_DATABASE, "Check what must hold of the books; print the balances." },
     { "ledger balances", "", cli_ledger_balances, CLI_DATABASE, "Print what each account held, and what a day moved." },

@@ -316,6 +316,33 @@ for (const place of ['before_send', 'after_send']) {
   });
 }
 
+test('till listen prints what happens, and sends it on', async () => {
+  const receiver = await startReceiver();
+  receivers.push(receiver);
+  const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+  const running = till.command('listen', '--limit', '2', '--forward-to', receiver.url, '--secret', secret);
+  const before = await till.db.value('SELECT count(*) FROM events');
+  await until(async () => { // it has begun once it hears of something
+    await pay(till, { confirmation_method: 'manual' });
+    return receiver.got.length >= 2;
+  }, 'it sends on');
+  const { code, stdout, stderr } = await running;
+  assert.equal(code, 0, stderr);
+  assert.ok(Number(before) > 0);
+  for (const one of receiver.got) {
+    verified(secret, one);
+    assert.ok(stdout.includes(one.raw) && stdout.includes(one.headers['webhook-signature']));
+    assert.match(stderr, new RegExp(`${one.body.id} payment.created: it answered 204`));
+  }
+  const [{ id }] = await till.db.rows('SELECT id FROM events ORDER BY id LIMIT 1');
+  const rest = await till.db.value('SELECT count(*) - 1 FROM events'); // more than one page of them
+  const json = await till.command('listen', '--json', '--after', id, '--limit', rest);
+  const lines = json.stdout.trim().split('\n').map((line) => JSON.parse(line).id);
+  assert.equal(lines.length, Number(rest));
+  assert.equal(new Set(lines).size, lines.length);
+  assert.equal((await till.command('listen', '--secret', 'nonsense', '--after', id, '--limit', '1')).code, 2);
+});
+
 test('who may', async () => {
   const reader = await till.makeKey('endpoints:read events:read', 'reader');
   const as = (method, address, body) => till.api(method, address, { body, apiKey: reader });
