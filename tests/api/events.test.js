@@ -294,7 +294,8 @@ test('a slow endpoint gets two at a time and keeps nobody waiting', async () => 
 });
 
 for (const place of ['before_send', 'after_send']) {
-  test(`killed ${place.replace('_', ' ')}: it comes all the same, under the same id`, async () => {
+  const skip = /asan/.test(process.env.TILL_TEST_BUILD) ? false : 'this build has no places to be killed at';
+  test(`killed ${place.replace('_', ' ')}: it comes all the same, under the same id`, { skip }, async () => {
     const { receiver, endpoint } = await listening(undefined, { events: ['payment.created'] });
     const workers = till.workers();
     fs.writeFileSync(failpoints, `deliver.${place} 0 kill\n`);
