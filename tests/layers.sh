@@ -25,15 +25,11 @@ risk        base db http access provider ledger events jobs
 payments    base db http access provider ledger events jobs customers risk
 outward     base db http access provider ledger events jobs customers risk payments
 billing     base db http access provider ledger events jobs customers risk payments
-doctor      base db http access provider ledger events jobs customers risk payments billing
-pages       base db http web access provider ledger events jobs customers risk payments billing doctor
-cli         base db http access provider ledger events jobs customers risk payments billing doctor
+doctor      base db http access provider ledger events jobs customers risk payments outward billing
+pages       base db http web access provider ledger events jobs customers risk payments outward billing doctor
+cli         base db http access provider ledger events jobs customers risk payments outward billing doctor
 sandbox     base http web
-top         base db http web access provider ledger events jobs customers risk payments billing doctor pages
-pages       base db http web access provider ledger events jobs customers risk payments outward billing
-cli         base db http access provider ledger events jobs customers risk payments outward billing
-sandbox     base http web
-top         base db http web access provider ledger events jobs customers risk payments outward billing pages
+top         base db http web access provider ledger events jobs customers risk payments outward billing doctor pages
 '
 
 # Files that may include web/ although their folder may not: the *_api.c of a feature.
