@@ -22,6 +22,8 @@ static const struct field health_columns[] = {
     FIELD(struct queue_health, late),
     FIELD(struct queue_health, late_seconds),
     FIELD(struct queue_health, stuck),
+    FIELD(struct queue_health, due),
+    FIELD(struct queue_health, waiting),
     FIELD_END,
 };
 
@@ -44,14 +46,17 @@ static struct error *retry(struct ctx *ctx, int64_t id, int64_t *retried)
 {
     SQL(revive,
         "WITH dead AS (DELETE FROM jobs WHERE state = 'dead' AND (id = $1 OR $1 = 0)"
-        "              RETURNING kind, subject, trace, lane)"
+        "              RETURNING kind, subject, trace, lane),"
+        "settled AS (UPDATE decisions d SET done_at = $2, done_by = $3, resolution = 'retried' FROM dead"
+        "             WHERE d.kind = 'dead_job' AND d.object = dead.kind || ' ' || dead.subject AND d.done_at IS NULL)"
         "INSERT INTO jobs (kind, subject, run_at, trace, lane)"
         "SELECT DISTINCT ON (kind, subject) kind, subject, domain_now(), trace, lane FROM dead"
         " ORDER BY kind, subject "
         "ON CONFLICT (kind, subject) WHERE state = 'available'"
         "DO UPDATE SET run_at = least(jobs.run_at, excluded.run_at)");
 
-    TRY(db_exec(ctx, &revive, PARAMS(P(id)), retried));
+    TRY(db_exec(ctx, &revive, PARAMS(P(id), P(ctx->now), P(ctx->principal.id ? ctx->principal.id : "system")),
+        retried));
     if (!*retried)
         return NULL;
     return audit_add(ctx, "job.retried", id ? arena_printf(ctx->arena, "job_%lld", (long long)id) : NULL, NULL);
@@ -62,6 +67,18 @@ struct error *queue_retry(struct ctx *ctx, int64_t id, int64_t *retried)
     return IN_TX(ctx, retry(ctx, id, retried));
 }
 
+struct error *queue_retry_work(struct ctx *ctx, const char *work, int64_t *retried)
+{
+    SQL(find, "SELECT id FROM jobs WHERE state = 'dead' AND kind || ' ' || subject = $1 ORDER BY id LIMIT 1");
+    static const struct field id_column[] = { FIELD(struct queued_job, id), FIELD_END };
+    struct queued_job job;
+    bool found;
+
+    *retried = 0;
+    TRY(db_maybe(ctx, &find, PARAMS(P(work)), id_column, &job, &found));
+    return found ? queue_retry(ctx, job.id, retried) : NULL;
+}
+
 struct error *queue_health(struct ctx *ctx, struct queue_health *out)
 {
     SQL(health,
@@ -69,7 +86,9 @@ struct error *queue_health(struct ctx *ctx, struct queue_health *out)
         "       count(*) FILTER (WHERE state = 'available' AND run_at < domain_now() - interval '5 minutes') AS late,"
         "       coalesce(extract(epoch FROM max(domain_now() - run_at) FILTER (WHERE state = 'available')), 0)::bigint"
         "           AS late_seconds,"
-        "       count(*) FILTER (WHERE state = 'running' AND lease_until < now() - interval '1 minute') AS stuck"
+        "       count(*) FILTER (WHERE state = 'running' AND lease_until < now() - interval '1 minute') AS stuck,"
+        "       count(*) FILTER (WHERE state = 'available' AND run_at <= domain_now()) AS due,"
+        "       count(*) FILTER (WHERE state = 'available' AND run_at > domain_now()) AS waiting"
         "  FROM jobs");
 
     return db_one(ctx, &health, NO_PARAMS, health_columns, out);

@@ -24,6 +24,7 @@ struct queue_health {
     int64_t late;         // due for more than five minutes
     int64_t late_seconds; // the oldest of them
     int64_t stuck;        // running past the end of its lease for a minute
+    int64_t due, waiting; // available: due now, and later
 };
 
 /* Jobs by when they are due; of one state, or of all when it is NULL. E_VALIDATION_ERROR for an unknown one. */
@@ -32,6 +33,9 @@ MUST_CHECK struct error *queue_list(struct ctx *ctx, const char *state, int64_t 
 /* A job that is out of tries, or all when id is 0, is due now, with all its tries; audited. One whose work waits again
  * already is dropped. */
 MUST_CHECK struct error *queue_retry(struct ctx *ctx, int64_t id, int64_t *retried);
+
+/* The same for the job of a kind and subject, "payment.resolve pay_…". */
+MUST_CHECK struct error *queue_retry_work(struct ctx *ctx, const char *work, int64_t *retried);
 
 MUST_CHECK struct error *queue_health(struct ctx *ctx, struct queue_health *out);
 

@@ -68,7 +68,7 @@ json_t *view_time(struct ctx *ctx, struct instant instant)
     if (!parts_of(instant, &parts))
         return json_null();
     return json_pack("{ss, ss}", "text",
-        arena_printf(ctx->arena, "%s, %02d:%02d UTC", day_text(ctx, &parts), parts.tm_hour, parts.tm_min), "utc",
+        arena_printf(ctx->arena, "%s, %02d:%02d", day_text(ctx, &parts), parts.tm_hour, parts.tm_min), "utc",
         instant_format(ctx->arena, instant, false));
 }
 
@@ -125,8 +125,8 @@ const char *const tone_names[] = {
 
 json_t *view_badge(struct ctx *ctx, enum tone tone, const char *word)
 {
-    (void)ctx;
-    return json_pack("{ss, sb, ss}", "tone", tone_names[tone], tone_names[tone], 1, "word", word);
+    return json_pack("{ss, sb, ss}", "kind", tone_names[tone], arena_printf(ctx->arena, "is_%s", tone_names[tone]), 1,
+        "word", word);
 }
 
 json_t *view_payment_badge(struct ctx *ctx, const struct payment *payment)

@@ -19,8 +19,8 @@ const char *view_money_text(struct ctx *ctx, struct money money); // "" without 
 /* The same for minor units and a code as a store answers them. */
 json_t *view_minor(struct ctx *ctx, int64_t minor, const char *currency);
 
-/* {"text": "21 Nov 2026, 10:55 UTC", "utc": "2026-11-21T10:55:04Z"}; null for never. The page's script shows it in the viewer's
- * zone: <time datetime="{{utc}}" title="{{utc}}">{{text}}</time>. */
+/* {"text": "21 Nov 2026, 10:55", "utc": "2026-11-21T10:55:04Z"} for parts/admin_time; null for never. It is UTC; the page's script
+ * shows it in the viewer's zone. */
 json_t *view_time(struct ctx *ctx, struct instant instant);
 /* {"text": "21 Nov 2026", "utc": "2026-11-21"}, of a day in UTC. */
 json_t *view_day(struct ctx *ctx, struct instant instant);
@@ -28,7 +28,7 @@ json_t *view_day(struct ctx *ctx, struct instant instant);
 json_t *view_age(struct ctx *ctx, struct instant instant);
 const char *view_span(struct ctx *ctx, int64_t seconds); // "45 s", "12 min", "3 h", "5 days"
 
-/* A status for parts/admin_badge: {"tone": "good", "good": true, "word": "Succeeded"}: colour, mark and word. */
+/* A status for parts/admin_badge: {"kind": "good", "is_good": true, "word": "Succeeded"}: colour, mark and word. */
 enum tone { TONE_GOOD, TONE_WARN, TONE_BAD, TONE_MUTED, TONE_INFO };
 extern const char *const tone_names[];
 json_t *view_badge(struct ctx *ctx, enum tone tone, const char *word);

@@ -170,7 +170,7 @@ struct error *maintenance_api_decisions(struct request *r)
     const char *cursor = NULL;
 
     TRY(request_query_fields(r, maintenance_decisions_query, &page));
-    TRY(decision_list(r->ctx, page.cursor, page.limit + 1, &decisions));
+    TRY(decision_list(r->ctx, &(struct decision_filter){ .cursor = page.cursor, .limit = page.limit + 1 }, &decisions));
     if ((int64_t)decisions.count > page.limit)
         cursor = ((const struct decision *)decisions.items)[--decisions.count - 1].id;
     return reply_list(r, decision_shown, sizeof(struct decision), &decisions, cursor);

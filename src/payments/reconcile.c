@@ -604,7 +604,7 @@ static struct error *settle_gone(struct ctx *ctx, const struct run *run, const s
     for (size_t i = 0; i < list.count; i++) {
         if (is_found(ctx, run, &open[i], told_now, count))
             continue;
-        TRY(difference_resolve(ctx, run->provider->name, open[i].subject, open[i].kind, "gone"));
+        TRY(difference_resolve(ctx, run->provider->name, open[i].subject, open[i].kind, "system", "gone"));
         TRY(decision_settle(ctx, kind_of_decision, open[i].subject, "gone"));
     }
     return NULL;
@@ -747,6 +747,39 @@ struct error *reconcile_week_task(struct ctx *ctx, const struct job *job)
 {
     (void)job;
     return run_task(ctx, window_of_days(ctx, 7));
+}
+
+/* A person settles a difference in every report that has it; the decision about it goes when nothing of the subject is open. */
+static struct error *resolve(struct ctx *ctx, const struct reconciliation *reconciliation, int64_t number,
+    const char *reason)
+{
+    struct difference difference;
+    struct field_list waiting;
+    bool open;
+
+    TRY(difference_get(ctx, reconciliation->id, number, &difference));
+    if (instant_is_set(difference.resolved_at))
+        return error_new(ctx, E_INVALID_STATUS, "This difference has been settled meanwhile.");
+    TRY(difference_resolve(ctx, reconciliation->provider, difference.subject, difference.kind, ctx->principal.id,
+        reason));
+    TRY(audit_add(ctx, "difference.resolved", reconciliation->id,
+        json_in(ctx->arena,
+            json_pack("{sI, ss}", "number", (json_int_t)number, "kind", difference_kind_names[difference.kind]))));
+    TRY(difference_is_open(ctx, difference.subject, &open));
+    TRY(decision_list(ctx,
+        &(struct decision_filter){ .kind = kind_of_decision, .object = difference.subject, .limit = 1 }, &waiting));
+    if (open || !waiting.count)
+        return NULL;
+    struct decision *decision = waiting.items;
+    return decision_resolve(ctx, decision->id, reason, decision);
+}
+
+struct error *reconcile_resolve(struct ctx *ctx, const char *id, int64_t number, const char *reason)
+{
+    struct reconciliation reconciliation;
+
+    TRY(reconciliation_get(ctx, id, &reconciliation));
+    return IN_TX(ctx, resolve(ctx, &reconciliation, number, reason));
 }
 
 static struct error *open_books(struct ctx *ctx, const char *provider, struct money held)

@@ -72,6 +72,10 @@ struct reconcile_order {
 };
 MUST_CHECK struct error *reconcile_work(struct ctx *ctx, void *order, json_t **result);
 
+/* A person settles a difference, with a reason: in every report that has it, and the decision about it. E_NOT_FOUND,
+ * E_INVALID_STATUS when it is settled. */
+MUST_CHECK struct error *reconcile_resolve(struct ctx *ctx, const char *id, int64_t number, const char *reason);
+
 /* Writes down once what a provider held in a currency before these books began. E_CONFLICT when it was written already. */
 MUST_CHECK struct error *reconcile_open(struct ctx *ctx, const char *provider, struct money held);
 

@@ -513,12 +513,106 @@ struct error *difference_open(struct ctx *ctx, const char *provider, struct fiel
 }
 
 struct error *difference_resolve(struct ctx *ctx, const char *provider, const char *subject, enum difference_kind kind,
-    const char *resolution)
+    const char *by, const char *resolution)
 {
     SQL(resolve,
-        "UPDATE reconciliation_differences SET resolved_at = $4, resolved_by = 'system', resolution = $5"
+        "UPDATE reconciliation_differences SET resolved_at = $4, resolved_by = $6, resolution = $5"
         " WHERE provider = $1 AND subject = $2 AND kind = $3 AND resolved_at IS NULL");
 
     return db_exec(ctx, &resolve,
-        PARAMS(P(provider), P(subject), P(difference_kind_names[kind]), P(ctx->now), P(resolution)), NULL);
+        PARAMS(P(provider), P(subject), P(difference_kind_names[kind]), P(ctx->now), P(resolution), P(by)), NULL);
+}
+
+struct error *difference_resolve_all(struct ctx *ctx, const char *subject, const char *by, const char *resolution)
+{
+    SQL(resolve_all,
+        "UPDATE reconciliation_differences SET resolved_at = $2, resolved_by = $3, resolution = $4"
+        " WHERE subject = $1 AND resolved_at IS NULL");
+
+    return db_exec(ctx, &resolve_all, PARAMS(P(subject), P(ctx->now), P(by), P(resolution)), NULL);
+}
+
+struct error *difference_get(struct ctx *ctx, const char *reconciliation_id, int64_t number, struct difference *out)
+{
+    SQL(get_difference,
+        "SELECT number, kind, subject, object, reference, ours, coalesce(ours_currency, '') AS ours_currency, theirs,"
+        "       coalesce(theirs_currency, '') AS theirs_currency, known, suggestion, resolved_at, resolved_by, "
+        "resolution"
+        "  FROM reconciliation_differences WHERE reconciliation_id = $1 AND number = $2");
+    static const struct field columns[] = {
+        FIELD(struct difference, number),
+        FIELD(struct difference, kind, .names = difference_kind_names),
+        FIELD(struct difference, subject),
+        FIELD(struct difference, object),
+        FIELD(struct difference, reference),
+        FIELD(struct difference, ours),
+        FIELD(struct difference, theirs),
+        FIELD(struct difference, known),
+        FIELD(struct difference, suggestion),
+        FIELD(struct difference, resolved_at),
+        FIELD(struct difference, resolved_by),
+        FIELD(struct difference, resolution),
+        FIELD_END,
+    };
+    struct error *error = db_one(ctx, &get_difference, PARAMS(P(reconciliation_id), P(number)), columns, out);
+
+    return error && error->code == E_NOT_FOUND ? error_new(ctx, E_NOT_FOUND, "There is no such difference.") : error;
+}
+
+struct error *difference_is_open(struct ctx *ctx, const char *subject, bool *out)
+{
+    SQL(is_open,
+        "SELECT EXISTS (SELECT FROM reconciliation_differences WHERE subject = $1 AND resolved_at IS NULL) AS there");
+    struct row {
+        bool there;
+    } row;
+    static const struct field columns[] = { FIELD(struct row, there), FIELD_END };
+
+    TRY(db_one(ctx, &is_open, PARAMS(P(subject)), columns, &row));
+    *out = row.there;
+    return NULL;
+}
+
+struct error *difference_counts(struct ctx *ctx, const char *reconciliation_id, struct field_list *out)
+{
+    SQL(counts,
+        "SELECT kind, count(*) AS count, count(*) FILTER (WHERE resolved_at IS NULL) AS open"
+        "  FROM reconciliation_differences WHERE reconciliation_id = $1 GROUP BY kind ORDER BY kind");
+    static const struct field columns[] = {
+        FIELD(struct difference_count, kind, .names = difference_kind_names),
+        FIELD(struct difference_count, count),
+        FIELD(struct difference_count, open),
+        FIELD_END,
+    };
+
+    return db_list(ctx, &counts, PARAMS(P(reconciliation_id)), columns, sizeof(struct difference_count), out);
+}
+
+struct error *payout_list(struct ctx *ctx, const char *cursor, int64_t limit, struct field_list *out)
+{
+    SQL(payouts,
+        "SELECT m.provider, m.reference, coalesce(m.source, m.reference) AS source, m.kind, m.amount, m.currency,"
+        "       m.composed, m.created_at, parts.parts, parts.made_of,"
+        "       EXISTS (SELECT FROM ledger_entries e WHERE e.source = m.source AND e.kind = m.kind) AS posted"
+        "  FROM movements m, LATERAL (SELECT count(*) AS parts, coalesce(sum(o.amount - o.fee), 0)::bigint AS made_of"
+        "         FROM movements o WHERE o.provider = m.provider AND o.payout = m.source AND o.source IS DISTINCT FROM"
+        "         m.source) AS parts"
+        " WHERE m.kind IN ('payout', 'payout_failed') AND ($1::text IS NULL OR (m.created_at, m.reference) <"
+        "       (SELECT c.created_at, c.reference FROM movements c WHERE c.reference = $1 LIMIT 1))"
+        " ORDER BY m.created_at DESC, m.reference DESC LIMIT $2");
+    static const struct field columns[] = {
+        FIELD(struct payout, provider),
+        FIELD(struct payout, reference),
+        FIELD(struct payout, source),
+        FIELD(struct payout, kind),
+        FIELD(struct payout, amount), // and currency
+        FIELD(struct payout, composed),
+        FIELD(struct payout, created_at),
+        FIELD(struct payout, parts),
+        FIELD(struct payout, made_of),
+        FIELD(struct payout, posted),
+        FIELD_END,
+    };
+
+    return db_list(ctx, &payouts, PARAMS(P(cursor), P(limit)), columns, sizeof(struct payout), out);
 }

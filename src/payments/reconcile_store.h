@@ -3,6 +3,8 @@
 
 #include "payments/reconcile.h"
 
+#include <stdbool.h>
+
 struct movement;
 
 /* Adds what is not there yet, and notes payouts that became known. */
@@ -63,7 +65,31 @@ MUST_CHECK struct error *difference_list(struct ctx *ctx, const char *reconcilia
     struct field_list *out);
 /* Open ones of earlier runs: subject and kind, each once. */
 MUST_CHECK struct error *difference_open(struct ctx *ctx, const char *provider, struct field_list *out);
+/* Of every report that found it. `by` is who settled it, "system" where it was gone by itself. */
 MUST_CHECK struct error *difference_resolve(struct ctx *ctx, const char *provider, const char *subject,
-    enum difference_kind kind, const char *resolution);
+    enum difference_kind kind, const char *by, const char *resolution);
+/* All kinds, whoever's books: for a decision about it. */
+MUST_CHECK struct error *difference_resolve_all(struct ctx *ctx, const char *subject, const char *by,
+    const char *resolution);
+MUST_CHECK struct error *difference_get(struct ctx *ctx, const char *reconciliation_id, int64_t number,
+    struct difference *out); // E_NOT_FOUND
+/* Whether any with this subject is open. */
+MUST_CHECK struct error *difference_is_open(struct ctx *ctx, const char *subject, bool *out);
+/* How many of each kind a report found, and how many of them are open. */
+struct difference_count {
+    enum difference_kind kind;
+    int64_t count, open;
+};
+MUST_CHECK struct error *difference_counts(struct ctx *ctx, const char *reconciliation_id, struct field_list *out);
+/* A payout of a provider: what arrived at the bank, and what it is made of as far as the provider says. */
+struct payout {
+    const char *provider, *reference, *source, *kind;
+    struct money amount;
+    int64_t parts, made_of; // movements, and what they sum to
+    bool composed, posted;  // posted: our ledger has it
+    struct instant created_at;
+};
+/* The newest first, before the one whose reference is `cursor`. */
+MUST_CHECK struct error *payout_list(struct ctx *ctx, const char *cursor, int64_t limit, struct field_list *out);
 
 #endif

@@ -91,6 +91,43 @@ struct error *webhook_replay(struct ctx *ctx, const char *id, struct webhook_eve
     return IN_TX(ctx, put_back(ctx, id, out));
 }
 
+/* In one transaction: all of them, or none. */
+static struct error *put_all_back(struct ctx *ctx, const struct field_list *events)
+{
+    struct webhook_event *list = events->items;
+
+    for (size_t i = 0; i < events->count; i++)
+        TRY(put_back(ctx, list[i].id, &list[i]));
+    return NULL;
+}
+
+struct error *webhook_replay_all(struct ctx *ctx, const struct webhook_filter *filter, int64_t *count)
+{
+    struct field_list events;
+
+    TRY(webhook_rows(ctx, filter, &events));
+    TRY(IN_TX(ctx, put_all_back(ctx, &events)));
+    *count = (int64_t)events.count;
+    return NULL;
+}
+
+struct error *webhook_payload(struct ctx *ctx, const char *id, json_t **out)
+{
+    struct bytes sealed, plain;
+
+    *out = NULL;
+    TRY(webhook_sealed(ctx, id, &sealed));
+    if (!sealed.data)
+        return NULL;
+    TRY(unseal(ctx, arena_printf(ctx->arena, "webhook_events.payload:%s", id), sealed, &plain));
+    return json_read_foreign(ctx, plain, out);
+}
+
+struct error *webhook_health(struct ctx *ctx, const char *provider, struct webhook_health *out)
+{
+    return webhook_health_row(ctx, provider, out);
+}
+
 /* Being worked ------------------------------------------------------------------------------------------------------ */
 
 /* Which payment of ours a provider's payment is: by its reference, or by our id in it when the event is faster than the answer
@@ -157,5 +194,7 @@ struct error *webhook_task(struct ctx *ctx, const struct job *job)
             "Mend the cause, then replay the event."));
         return webhook_set_status(ctx, event.id, WEBHOOK_FAILED, error_name(error->code));
     }
+    if (!error && instant_is_set(event.processed_at)) // it was replayed
+        TRY(decision_settle(ctx, "webhook_failed", event.id, "processed"));
     return error;
 }

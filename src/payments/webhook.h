@@ -20,6 +20,7 @@ struct webhook_event {
     enum webhook_status status;
     struct bytes payload; // sealed, only for inserting; none when it was swept from the provider's list
     const char *error;
+    const char *source; // delivered, or swept
     struct instant event_created_at, received_at, processed_at;
 };
 
@@ -33,13 +34,28 @@ struct webhook_filter {
     int64_t limit;
     const char *cursor;
     const char *provider, *type, *payment_reference;
-    unsigned status; // enum webhook_status + 1; 0 is any
+    unsigned status;    // enum webhook_status + 1; 0 is any
+    const char *source; // delivered or swept; NULL is any
 };
 MUST_CHECK struct error *webhook_list(struct ctx *ctx, const struct webhook_filter *filter, struct field_list *out);
 /* By our id or the provider's. */
 MUST_CHECK struct error *webhook_get(struct ctx *ctx, const char *id, struct webhook_event *out);
 /* Processes a stored event again. E_NOT_FOUND. */
 MUST_CHECK struct error *webhook_replay(struct ctx *ctx, const char *id, struct webhook_event *out);
+
+/* Processes again what the filter finds, the newest first, at most `filter->limit`; *count is how many. */
+MUST_CHECK struct error *webhook_replay_all(struct ctx *ctx, const struct webhook_filter *filter, int64_t *count);
+/* What was sent, as JSON; NULL for one that was swept. */
+MUST_CHECK struct error *webhook_payload(struct ctx *ctx, const char *id, json_t **out);
+
+/* How a provider's events come in. */
+struct webhook_health {
+    const char *provider;
+    struct instant delivered_at, swept_at; // the last one that came, and that only the sweep found
+    struct instant looked_at;              // when the sweep last read the provider's list
+    int64_t waiting, failed;               // of more than 1000 no more are counted
+};
+MUST_CHECK struct error *webhook_health(struct ctx *ctx, const char *provider, struct webhook_health *out);
 
 struct job;
 /* Reads the event's object from the provider, as it is now, and applies it: the order of events does not matter. */

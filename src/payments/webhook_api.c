@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/config.h"
 #include "base/ctx.h"
+#include "payments/statistics.h"
 #include "payments/webhook.h"
 #include "web/reply.h"
 #include "web/request.h"
@@ -34,6 +35,7 @@ static struct error *count_bad(struct request *r, struct error *error)
 
     TRY(rate_limit_count(r->ctx, arena_printf(r->ctx->arena, "webhook:%s", r->ctx->address ? r->ctx->address : ""),
         r->ctx->config->webhook_rate_per_minute, 60, &limit));
+    TRY(statistics_refused(r->ctx, "stripe", error->code == E_INVALID_SIGNATURE ? "bad_signature" : "bad_payload"));
     return error;
 }
 

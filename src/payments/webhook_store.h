@@ -9,5 +9,8 @@ MUST_CHECK struct error *webhook_insert(struct ctx *ctx, const struct webhook_ev
 MUST_CHECK struct error *webhook_set_status(struct ctx *ctx, const char *id, enum webhook_status status,
     const char *error);
 MUST_CHECK struct error *webhook_rows(struct ctx *ctx, const struct webhook_filter *filter, struct field_list *out);
+/* The sealed bytes; none for one that was swept. */
+MUST_CHECK struct error *webhook_sealed(struct ctx *ctx, const char *id, struct bytes *out);
+MUST_CHECK struct error *webhook_health_row(struct ctx *ctx, const char *provider, struct webhook_health *out);
 
 #endif
