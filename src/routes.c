@@ -8,10 +8,16 @@
 #include "pages/admin.h"
 #include "pages/admin_account.h"
 #include "pages/admin_audit.h"
+#include "pages/admin_customers.h"
 #include "pages/admin_developers.h"
+#include "pages/admin_disputes.h"
 #include "pages/admin_entry.h"
+#include "pages/admin_overview.h"
+#include "pages/admin_reconciliation.h"
 #include "pages/admin_settings.h"
+#include "pages/admin_tasks.h"
 #include "pages/admin_users.h"
+#include "pages/admin_webhooks.h"
 #include "pages/checkout.h"
 #include "pages/maintenance.h"
 #include "pages/service.h"
@@ -235,6 +241,57 @@ const struct route routes[] = {
         .summary = "What is wrong with the installation" },
     { "POST", "/admin/doctor", admin_doctor, ACCESS_OPERATOR, .scope = "settings:read", .answer = ANSWER_PAGE,
         .summary = "Look at the installation now" },
+
+    /* The dashboard: how it goes, and what waits */
+    { "GET", "/admin/overview", admin_overview, ACCESS_OPERATOR, .scope = "overview:read", .answer = ANSWER_PAGE,
+        .query = admin_figures_query, .summary = "Today, health, what waits, charts" },
+    { "GET", "/admin/analytics", admin_analytics, ACCESS_OPERATOR, .scope = "reports:read", .answer = ANSWER_PAGE,
+        .query = admin_figures_query, .summary = "Providers, failures and the ledger over some days" },
+    { "GET", "/admin/tasks", admin_tasks, ACCESS_OPERATOR, .scope = "decisions:read", .answer = ANSWER_PAGE,
+        .query = admin_tasks_query, .summary = "What a person must decide" },
+    { "GET", "/admin/tasks/{id}", admin_task, ACCESS_OPERATOR, .scope = "decisions:read", .answer = ANSWER_PAGE,
+        .summary = "One task" },
+    { "POST", "/admin/tasks/{id}/assign", admin_task_assign, ACCESS_OPERATOR, .scope = "decisions:write", .answer = ANSWER_PAGE,
+        .asked = admin_task_assign_asked, .summary = "Take a task on, or leave it" },
+    { "POST", "/admin/tasks/{id}/resolve", admin_task_resolve, ACCESS_OPERATOR, .scope = "decisions:write", .answer = ANSWER_PAGE,
+        .asked = admin_task_resolve_asked, .summary = "Settle a task, with a reason" },
+    { "POST", "/admin/tasks/{id}/retry", admin_task_retry, ACCESS_OPERATOR, .scope = "maintenance:run", .answer = ANSWER_PAGE,
+        .asked = admin_task_retry_asked, .summary = "Try again what was given up" },
+
+    /* The dashboard: customers and disputes */
+    { "GET", "/admin/customers", admin_customers, ACCESS_OPERATOR, .scope = "customers:read", .answer = ANSWER_PAGE,
+        .query = admin_customers_query, .summary = "Customers, masked" },
+    { "GET", "/admin/customers/{id}", admin_customer, ACCESS_OPERATOR, .scope = "customers:read", .answer = ANSWER_PAGE,
+        .query = admin_customer_query, .summary = "One customer and what it paid" },
+    { "POST", "/admin/customers/{id}/reveal", admin_customer_reveal, ACCESS_OPERATOR, .scope = "customers:reveal",
+        .answer = ANSWER_PAGE, .asked = admin_customer_reveal_asked, .summary = "See the person; it is on record" },
+    { "POST", "/admin/customers/{id}/export", admin_customer_export, ACCESS_OPERATOR, .scope = "customers:reveal",
+        .answer = ANSWER_PAGE, .asked = admin_customer_reveal_asked, .summary = "What is held of a customer, as JSON" },
+    { "GET", "/admin/disputes", admin_disputes, ACCESS_OPERATOR, .scope = "payments:read", .answer = ANSWER_PAGE,
+        .query = admin_disputes_query, .summary = "What payers contest" },
+
+    /* The dashboard: what comes in, and whether the books agree */
+    { "GET", "/admin/webhooks", admin_webhooks, ACCESS_OPERATOR, .scope = "webhooks:read", .answer = ANSWER_PAGE,
+        .query = admin_webhooks_query, .summary = "Events of the providers" },
+    { "GET", "/admin/webhooks/{id}", admin_webhook, ACCESS_OPERATOR, .scope = "webhooks:read", .answer = ANSWER_PAGE,
+        .summary = "One event" },
+    { "POST", "/admin/webhooks/replay", admin_webhooks_replay, ACCESS_OPERATOR, .scope = "webhooks:write", .answer = ANSWER_PAGE,
+        .asked = admin_webhooks_replay_asked, .summary = "Process again what a filter finds" },
+    { "POST", "/admin/webhooks/{id}/replay", admin_webhook_replay, ACCESS_OPERATOR, .scope = "webhooks:write",
+        .answer = ANSWER_PAGE, .asked = admin_webhook_replay_asked, .summary = "Process an event again" },
+    { "GET", "/admin/reconciliation", admin_reconciliations, ACCESS_OPERATOR, .scope = "reports:read", .answer = ANSWER_PAGE,
+        .query = admin_reconciliations_query, .summary = "Comparisons with the providers' books" },
+    { "POST", "/admin/reconciliation", admin_reconciliation_start, ACCESS_OPERATOR, .scope = "reports:write",
+        .answer = ANSWER_PAGE, .asked = admin_reconciliation_start_asked, .summary = "Compare some days now" },
+    { "GET", "/admin/reconciliation/payouts", admin_payouts, ACCESS_OPERATOR, .scope = "reports:read", .answer = ANSWER_PAGE,
+        .query = admin_reconciliations_query, .summary = "Payouts, and what they are made of" },
+    { "GET", "/admin/reconciliation/{id}", admin_reconciliation, ACCESS_OPERATOR, .scope = "reports:read", .answer = ANSWER_PAGE,
+        .query = admin_reconciliation_query, .summary = "One comparison and what differs" },
+    { "GET", "/admin/reconciliation/{id}/csv", admin_reconciliation_csv, ACCESS_OPERATOR, .scope = "reports:read",
+        .answer = ANSWER_PAGE, .summary = "What differs, as CSV" },
+    { "POST", "/admin/reconciliation/{id}/differences/{number}/resolve", admin_difference_resolve, ACCESS_OPERATOR,
+        .scope = "reports:write", .answer = ANSWER_PAGE, .asked = admin_difference_resolve_asked,
+        .summary = "Settle a difference, with a reason" },
 
     /* Cron and people */
     { "POST", "/api/v1/maintenance/{kind}", maintenance_api_run, ACCESS_API_KEY, .scope = "maintenance:run",

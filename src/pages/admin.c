@@ -29,6 +29,7 @@ static const struct entry {
     { "Money", "/admin/disputes", "Disputes" },
     { "Operations", "/admin/webhooks", "Webhooks" },
     { "Operations", "/admin/reconciliation", "Reconciliation" },
+    { "Operations", "/admin/analytics", "Analytics" },
     { "Operations", "/admin/audit", "Audit log" },
     { "Settings", "/admin/developers", "Developers" },
     { "Settings", "/admin/users", "Users" },

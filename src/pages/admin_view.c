@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "access/user.h"
 #include "base/arena.h"
 #include "base/ctx.h"
 #include "base/id.h"
@@ -68,7 +69,7 @@ json_t *view_time(struct ctx *ctx, struct instant instant)
     if (!parts_of(instant, &parts))
         return json_null();
     return json_pack("{ss, ss}", "text",
-        arena_printf(ctx->arena, "%s, %02d:%02d", day_text(ctx, &parts), parts.tm_hour, parts.tm_min), "utc",
+        arena_printf(ctx->arena, "%s, %02d:%02d UTC", day_text(ctx, &parts), parts.tm_hour, parts.tm_min), "utc",
         instant_format(ctx->arena, instant, false));
 }
 
@@ -125,8 +126,8 @@ const char *const tone_names[] = {
 
 json_t *view_badge(struct ctx *ctx, enum tone tone, const char *word)
 {
-    return json_pack("{ss, sb, ss}", "kind", tone_names[tone], arena_printf(ctx->arena, "is_%s", tone_names[tone]), 1,
-        "word", word);
+    (void)ctx;
+    return json_pack("{ss, sb, ss}", "tone", tone_names[tone], tone_names[tone], 1, "word", word);
 }
 
 json_t *view_payment_badge(struct ctx *ctx, const struct payment *payment)
@@ -236,11 +237,106 @@ const char *view_place(struct ctx *ctx, const char *id)
         { "cust", "/admin/customers" },
         { "whe", "/admin/webhooks" },
         { "rec", "/admin/reconciliation" },
-        { "dsp", "/admin/disputes" },
     };
 
     for (size_t i = 0; id && i < sizeof places / sizeof *places; i++)
         if (id_is(id, places[i].prefix))
             return arena_printf(ctx->arena, "%s/%s", places[i].path, id);
     return NULL;
+}
+
+/* People ------------------------------------------------------------------------------------------------------------ */
+
+const char *view_person(struct ctx *ctx, const char *id)
+{
+    struct user user;
+
+    if (!id || !strcmp(id, "system"))
+        return "Till";
+    if (!id_is(id, "usr"))
+        return id;
+    struct error *error = user_get(ctx, id, &user);
+    return error ? id : user.name;
+}
+
+/* The first letter of each word, which may have several bytes. */
+static void add_masked(struct buf *out, const char *word, size_t length)
+{
+    size_t letter = 1;
+
+    while (letter < length && ((unsigned char)word[letter] & 0xc0) == 0x80)
+        letter++;
+    buf_add(out, word, length < letter ? length : letter);
+    buf_text(out, "•••");
+}
+
+const char *view_masked(struct ctx *ctx, const char *text)
+{
+    struct buf out = { .arena = ctx->arena };
+    const char *at = text ? strchr(text, '@') : NULL, *dot = at ? strrchr(at, '.') : NULL;
+
+    if (!text)
+        return NULL;
+    if (at) {
+        add_masked(&out, text, (size_t)(at - text));
+        buf_byte(&out, '@');
+        add_masked(&out, at + 1, dot ? (size_t)(dot - at - 1) : strlen(at + 1));
+        buf_text(&out, dot ? dot : "");
+        return buf_string(&out);
+    }
+    for (const char *word = text; *word;) {
+        size_t length = strcspn(word, " ");
+        if (length)
+            add_masked(&out, word, length);
+        word += length;
+        if (*word)
+            buf_byte(&out, *word++);
+    }
+    return buf_string(&out);
+}
+
+/* Names of members that carry a person's data, or what opens a door. */
+static bool is_private(const char *name)
+{
+    static const char *const names[] = { "name", "email", "phone", "address", "ip", "iban", "line1", "line2", "city",
+        "postal_code", "billing_details", "shipping", "receipt_email", "customer_email", "customer_name",
+        "customer_address", "customer_phone", "owner", "fingerprint", "account_number", "routing_number", "dob",
+        "receipt_url", "user_agent", "tax_id", "return_url", "next_action", "mandate_data", "evidence", NULL };
+
+    if (strstr(name, "secret") || strstr(name, "token") || strstr(name, "password"))
+        return true;
+    for (const char *const *one = names; *one; one++)
+        if (!strcmp(*one, name))
+            return true;
+    return false;
+}
+
+static json_t *redacted(const json_t *value)
+{
+    const char *name;
+    json_t *member, *copy;
+    size_t index;
+
+    if (json_is_object(value)) {
+        copy = json_object();
+        json_object_foreach((json_t *)(uintptr_t)value, name, member)
+        {
+            bool hidden = is_private(name) && !json_is_null(member);
+            json_object_set_new(copy, name, hidden ? json_string("redacted") : redacted(member));
+        }
+        return copy;
+    }
+    if (json_is_array(value)) {
+        copy = json_array();
+        json_array_foreach(value, index, member) json_array_append_new(copy, redacted(member));
+        return copy;
+    }
+    if (json_is_string(value) && strchr(json_string_value(value), '@'))
+        return json_string("redacted");
+    return json_deep_copy(value);
+}
+
+json_t *view_redacted(struct ctx *ctx, const json_t *value)
+{
+    return json_in(ctx->arena, redacted(value));
 }

@@ -19,8 +19,8 @@ const char *view_money_text(struct ctx *ctx, struct money money); // "" without 
 /* The same for minor units and a code as a store answers them. */
 json_t *view_minor(struct ctx *ctx, int64_t minor, const char *currency);
 
-/* {"text": "21 Nov 2026, 10:55", "utc": "2026-11-21T10:55:04Z"} for parts/admin_time; null for never. It is UTC; the page's script
- * shows it in the viewer's zone. */
+/* {"text": "21 Nov 2026, 10:55 UTC", "utc": "2026-11-21T10:55:04Z"} for parts/admin_time; null for never. The page's
+ * script shows it in the viewer's zone. */
 json_t *view_time(struct ctx *ctx, struct instant instant);
 /* {"text": "21 Nov 2026", "utc": "2026-11-21"}, of a day in UTC. */
 json_t *view_day(struct ctx *ctx, struct instant instant);
@@ -28,7 +28,7 @@ json_t *view_day(struct ctx *ctx, struct instant instant);
 json_t *view_age(struct ctx *ctx, struct instant instant);
 const char *view_span(struct ctx *ctx, int64_t seconds); // "45 s", "12 min", "3 h", "5 days"
 
-/* A status for parts/admin_badge: {"kind": "good", "is_good": true, "word": "Succeeded"}: colour, mark and word. */
+/* A status for parts/admin_badge: {"tone": "good", "good": true, "word": "Succeeded"}: colour, mark and word. */
 enum tone { TONE_GOOD, TONE_WARN, TONE_BAD, TONE_MUTED, TONE_INFO };
 extern const char *const tone_names[];
 json_t *view_badge(struct ctx *ctx, enum tone tone, const char *word);
@@ -50,6 +50,16 @@ json_t *view_pager(const char *first, const char *next);
 
 /* Where an object of ours is looked at ("/admin/payments/pay_…"), by the form of its id; NULL for what has no page. */
 const char *view_place(struct ctx *ctx, const char *id);
+
+/* Who did something, by the name that colleagues know: an operator's name, "Till" for the program itself, else the id. */
+const char *view_person(struct ctx *ctx, const char *id);
+
+/* "A••• L•••" and "a•••@e•••.org": enough to recognise, too little to know. NULL stays NULL. */
+const char *view_masked(struct ctx *ctx, const char *text);
+
+/* What a provider sent without what names a person or opens a door: such members say "redacted", and so does any text that
+ * has the form of an address. For whoever may see payments but not persons. */
+json_t *view_redacted(struct ctx *ctx, const json_t *value);
 
 /* Text or null. */
 json_t *view_text(const char *text);

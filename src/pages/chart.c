@@ -9,9 +9,9 @@
 #include "base/money.h"
 #include "pages/admin_view.h"
 
-#define WIDTH 640
+#define WIDTH 560
 #define HEIGHT 220
-#define LEFT 56
+#define LEFT 52
 #define RIGHT 8
 #define TOP 10
 #define BOTTOM 26
@@ -265,10 +265,12 @@ static void add_days(struct sheet *sheet)
     const struct chart *chart = sheet->chart;
     size_t room = (size_t)(sheet->width / (LETTER * 8)), every = (chart->count + room - 1) / room;
 
-    for (size_t i = 0; i < chart->count; i++)
-        if ((chart->count - 1 - i) % every == 0)
+    for (size_t i = 0; i < chart->count; i++) {
+        size_t back = chart->count - 1 - i;
+        if (back % every == 0) // every second one goes where the picture is small
             add_label(sheet, column_left(sheet, i) + column_width(sheet, i) / 2, HEIGHT - 8,
-                i + 1 == chart->count && chart->count > 1 ? "tick last" : "tick middle", chart->labels[i]);
+                back / every % 2 ? "tick middle spare" : "tick middle", chart->labels[i]);
+    }
 }
 
 static void add_bars(struct sheet *sheet)

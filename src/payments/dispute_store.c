@@ -57,3 +57,13 @@ struct error *dispute_of_payment(struct ctx *ctx, const char *payment_id, struct
 
     return db_list(ctx, &list, PARAMS(P(payment_id)), columns, sizeof(struct dispute), out);
 }
+
+struct error *dispute_rows(struct ctx *ctx, const char *status, const char *cursor, int64_t limit,
+    struct field_list *out)
+{
+    SQL(rows,
+        "SELECT " COLUMNS " FROM disputes WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR id < $2)"
+        " ORDER BY id DESC LIMIT $3");
+
+    return db_list(ctx, &rows, PARAMS(P(status), P(cursor), P(limit)), columns, sizeof(struct dispute), out);
+}

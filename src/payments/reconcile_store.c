@@ -559,6 +559,24 @@ struct error *difference_get(struct ctx *ctx, const char *reconciliation_id, int
     return error && error->code == E_NOT_FOUND ? error_new(ctx, E_NOT_FOUND, "There is no such difference.") : error;
 }
 
+struct error *difference_place(struct ctx *ctx, const char *subject, const char **report, int64_t *number)
+{
+    SQL(place,
+        "SELECT reconciliation_id AS report, number FROM reconciliation_differences WHERE subject = $1"
+        " ORDER BY resolved_at IS NULL DESC, reconciliation_id DESC LIMIT 1");
+    struct row {
+        const char *report;
+        int64_t number;
+    } row;
+    static const struct field columns[] = { FIELD(struct row, report), FIELD(struct row, number), FIELD_END };
+    bool found;
+
+    TRY(db_maybe(ctx, &place, PARAMS(P(subject)), columns, &row, &found));
+    *report = found ? row.report : NULL;
+    *number = found ? row.number : 0;
+    return NULL;
+}
+
 struct error *difference_is_open(struct ctx *ctx, const char *subject, bool *out)
 {
     SQL(is_open,

@@ -73,6 +73,8 @@ MUST_CHECK struct error *difference_resolve_all(struct ctx *ctx, const char *sub
     const char *resolution);
 MUST_CHECK struct error *difference_get(struct ctx *ctx, const char *reconciliation_id, int64_t number,
     struct difference *out); // E_NOT_FOUND
+/* The newest report that has this subject open, or else that had it; *report stays NULL where there is none. */
+MUST_CHECK struct error *difference_place(struct ctx *ctx, const char *subject, const char **report, int64_t *number);
 /* Whether any with this subject is open. */
 MUST_CHECK struct error *difference_is_open(struct ctx *ctx, const char *subject, bool *out);
 /* How many of each kind a report found, and how many of them are open. */

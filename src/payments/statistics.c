@@ -28,7 +28,7 @@ static bool is_any_or(const char *wanted, const char *text)
     return !wanted || !strcmp(wanted, text);
 }
 
-static bool fits(const struct figure *figure, const struct figure_filter *filter)
+bool figure_fits(const struct figure *figure, const struct figure_filter *filter)
 {
     return is_any_or(filter->measure, figure->measure) && is_any_or(filter->class, figure->class)
         && is_any_or(filter->currency, figure->currency) && is_any_or(filter->provider, figure->provider)
@@ -42,7 +42,7 @@ struct figure statistics_add_up(const struct field_list *figures, const struct f
     struct figure sum = { 0 };
 
     for (size_t i = 0; i < figures->count; i++) {
-        if (!fits(&all[i], filter))
+        if (!figure_fits(&all[i], filter))
             continue;
         sum.count += all[i].count;
         sum.amount += all[i].amount;

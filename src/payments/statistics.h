@@ -5,6 +5,7 @@
 #include "base/field.h"
 #include "base/instant.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct ctx;
@@ -33,6 +34,7 @@ struct figure_filter {
     const char *measure, *class, *currency, *provider, *method;
     struct instant day; // unset is any
 };
+bool figure_fits(const struct figure *figure, const struct figure_filter *filter);
 struct figure statistics_add_up(const struct field_list *figures, const struct figure_filter *filter);
 
 /* Of payments that came to an end, how many in a thousand went well; -1 where none did. */

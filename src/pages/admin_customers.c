@@ -1,0 +1,262 @@
+#include "pages/admin_customers.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/ctx.h"
+#include "base/id.h"
+#include "customers/customer.h"
+#include "customers/customer_store.h"
+#include "db/db.h"
+#include "events/audit.h"
+#include "pages/admin.h"
+#include "pages/admin_view.h"
+#include "payments/payment.h"
+#include "payments/payment_store.h"
+#include "payments/payment_view.h"
+#include "provider/provider.h"
+#include "web/reply.h"
+#include "web/request.h"
+
+#define PAGE 25
+#define PAYMENTS 20
+#define EXPORTED 10000 // payments of one customer, at most
+
+struct customers_query {
+    const char *q, *cursor;
+};
+
+const struct field admin_customers_query[] = {
+    FIELD(struct customers_query, q, .optional = true, .max = 254,
+        .summary = "An id, the merchant's own id of the user, or an e-mail address"),
+    FIELD(struct customers_query, cursor, .optional = true, .max = 40, .check = check_id),
+    FIELD_END,
+};
+
+static const char *name_or_id(struct ctx *ctx, const struct customer *customer)
+{
+    if (customer->name)
+        return view_masked(ctx, customer->name);
+    if (customer->email)
+        return view_masked(ctx, customer->email);
+    return customer->reference ? customer->reference : customer->id;
+}
+
+static json_t *row_view(struct ctx *ctx, const struct customer *customer)
+{
+    return json_pack("{ss, ss, so, so, so, so}", "id", customer->id, "label", name_or_id(ctx, customer), "name",
+        view_text(view_masked(ctx, customer->name)), "email", view_text(view_masked(ctx, customer->email)), "reference",
+        view_text(customer->reference), "created", view_time(ctx, customer->created_at));
+}
+
+/* What was typed may be an address, an id of ours or the provider's, or the merchant's own. */
+static struct error *find(struct ctx *ctx, const struct customers_query *query, struct field_list *out)
+{
+    const char *q = query->q;
+
+    if (q && !strchr(q, '@') && id_is_plausible(q)) {
+        struct customer *one = arena_alloc(ctx->arena, sizeof *one);
+        struct error *error = customer_get(ctx, q, one);
+        if (!error) {
+            *out = (struct field_list){ one, 1 };
+            return NULL;
+        }
+        if (error->code != E_NOT_FOUND)
+            return error;
+    }
+    return customer_list(ctx, q && !strchr(q, '@') ? q : NULL, q && strchr(q, '@') ? q : NULL, query->cursor, PAGE + 1,
+        out);
+}
+
+struct error *admin_customers(struct request *r)
+{
+    struct ctx *ctx = r->ctx;
+    struct customers_query query = { 0 };
+    json_t *view = json_in(ctx->arena, json_object()), *rows = json_array();
+    struct field_list customers;
+    const char *next = NULL;
+
+    json_object_set_new(view, "customers", rows);
+    TRY(request_query_fields(r, admin_customers_query, &query));
+    TRY(find(ctx, &query, &customers));
+    const struct customer *list = customers.items;
+    if (customers.count > PAGE)
+        next = list[--customers.count - 1].id;
+    for (size_t i = 0; i < customers.count; i++)
+        json_array_append_new(rows, row_view(ctx, &list[i]));
+    json_object_set_new(view, "q", view_text(query.q));
+    json_object_set_new(view, "pager",
+        view_pager(query.cursor ? view_link(ctx, "/admin/customers", "q", query.q, NULL) : NULL,
+            next ? view_link(ctx, "/admin/customers", "q", query.q, "cursor", next, NULL) : NULL));
+    if (!customers.count)
+        json_object_set_new(view, "empty",
+            query.q ? json_pack("{ss, ss, ss, ss}", "text", "Nobody was found.", "hint",
+                "An address, a reference and an id are found when they are whole.", "link", "/admin/customers", "word",
+                "All customers")
+                    : json_pack("{ss, ss, so, so}", "text", "There are no customers yet.", "hint",
+                        "Your application makes them with POST /api/v1/customers.", "link", json_null(), "word",
+                        json_null()));
+    json_object_set_new(view, "any", json_boolean(customers.count > 0));
+    return admin_page(r, 200, "admin/customers", "Customers", view);
+}
+
+/* One customer ------------------------------------------------------------------------------------------------------ */
+
+struct customer_query {
+    const char *cursor; // of the payments
+};
+
+const struct field admin_customer_query[] = {
+    FIELD(struct customer_query, cursor, .optional = true, .max = 40, .check = check_id),
+    FIELD_END,
+};
+
+static json_t *payment_row(struct ctx *ctx, const struct payment *payment)
+{
+    return json_pack("{ss, so, so, so, so, so, so}", "id", payment->id, "amount", view_money(ctx, payment->amount),
+        "status", view_payment_badge(ctx, payment), "dispute", view_dispute_badge(ctx, payment->dispute_state),
+        "description", view_text(payment->description), "reference", view_text(payment->reference), "created",
+        view_time(ctx, payment->created_at));
+}
+
+static struct error *add_payments(struct ctx *ctx, const char *id, const char *cursor, json_t *view)
+{
+    struct payment_filter filter = { .customer_id = id, .cursor = cursor, .limit = PAYMENTS + 1 };
+    json_t *rows = json_array();
+    struct field_list payments;
+    const char *next = NULL, *address = arena_printf(ctx->arena, "/admin/customers/%s", id);
+
+    json_object_set_new(view, "payments", rows);
+    TRY(payment_list(ctx, &filter, &payments));
+    const struct payment *list = payments.items;
+    if (payments.count > PAYMENTS)
+        next = list[--payments.count - 1].id;
+    for (size_t i = 0; i < payments.count; i++)
+        json_array_append_new(rows, payment_row(ctx, &list[i]));
+    json_object_set_new(view, "no_payments", json_boolean(!payments.count));
+    json_object_set_new(view, "pager",
+        view_pager(cursor ? address : NULL, next ? view_link(ctx, address, "cursor", next, NULL) : NULL));
+    return NULL;
+}
+
+static struct error *add_accounts(struct ctx *ctx, const char *id, json_t *view)
+{
+    json_t *accounts = json_array();
+
+    json_object_set_new(view, "accounts", accounts);
+    for (const struct provider *const *place = provider_list(); *place; place++) {
+        const char *reference;
+        TRY(customer_account_get(ctx, id, (*place)->name, &reference));
+        if (reference)
+            json_array_append_new(accounts,
+                json_pack("{ss, ss}", "provider", view_words(ctx, (*place)->name), "reference", reference));
+    }
+    return NULL;
+}
+
+static json_t *notes(const json_t *metadata, struct ctx *ctx)
+{
+    json_t *list = json_array(), *value;
+    const char *name;
+
+    json_object_foreach((json_t *)(uintptr_t)metadata, name, value) json_array_append_new(list,
+        json_pack("{ss, ss}", "name", name, "value",
+            json_is_string(value) ? json_string_value(value) : json_text(ctx, value)));
+    return list;
+}
+
+static struct error *customer_page(struct request *r, bool revealed)
+{
+    struct ctx *ctx = r->ctx;
+    struct customer_query query = { 0 };
+    json_t *view = json_in(ctx->arena, json_object());
+    struct customer customer;
+
+    if (!revealed)
+        TRY(request_query_fields(r, admin_customer_query, &query));
+    TRY(customer_get(ctx, request_path(r, "id"), &customer));
+    json_object_set_new(view, "id", json_string(customer.id));
+    json_object_set_new(view, "label",
+        json_string(revealed && customer.name ? customer.name : name_or_id(ctx, &customer)));
+    json_object_set_new(view, "name", view_text(revealed ? customer.name : view_masked(ctx, customer.name)));
+    json_object_set_new(view, "email", view_text(revealed ? customer.email : view_masked(ctx, customer.email)));
+    json_object_set_new(view, "nobody", json_boolean(!customer.name && !customer.email));
+    json_object_set_new(view, "reference", view_text(customer.reference));
+    json_object_set_new(view, "created", view_time(ctx, customer.created_at));
+    json_object_set_new(view, "updated", view_time(ctx, customer.updated_at));
+    json_object_set_new(view, "metadata", notes(customer.metadata, ctx));
+    json_object_set_new(view, "revealed", json_boolean(revealed));
+    json_object_set_new(view, "may_reveal",
+        json_boolean(!revealed && (customer.name || customer.email) && admin_may(r, "customers:reveal")));
+    json_object_set_new(view, "may_export", json_boolean(admin_may(r, "customers:reveal")));
+    TRY(add_accounts(ctx, customer.id, view));
+    TRY(add_payments(ctx, customer.id, query.cursor, view));
+    return admin_page(r, 200, "admin/customer", "Customer", view);
+}
+
+struct error *admin_customer(struct request *r)
+{
+    return customer_page(r, false);
+}
+
+const struct field admin_customer_reveal_asked[] = { FIELD_END };
+
+/* Not by GET: what is seen is on record, and a prefetch or a shared address sees nothing. */
+struct error *admin_customer_reveal(struct request *r)
+{
+    struct customer customer;
+
+    TRY(request_form(r, admin_customer_reveal_asked, &customer));
+    TRY(customer_get(r->ctx, request_path(r, "id"), &customer));
+    TRY(audit_add(r->ctx, "customer.revealed", customer.id, NULL));
+    return customer_page(r, true);
+}
+
+/* What is held of a person, for that person ------------------------------------------------------------------------- */
+
+static const struct field held_of_customer[] = {
+    FIELD(struct customer, id),
+    FIELD(struct customer, reference),
+    FIELD(struct customer, email),
+    FIELD(struct customer, name),
+    FIELD(struct customer, metadata, .object = true),
+    FIELD(struct customer, created_at),
+    FIELD(struct customer, updated_at),
+    FIELD_END,
+};
+
+static struct error *held_payments(struct ctx *ctx, const char *id, json_t *list)
+{
+    struct payment_filter filter = { .customer_id = id, .limit = 500 };
+    struct field_list payments;
+
+    do {
+        TRY(payment_list(ctx, &filter, &payments));
+        const struct payment *rows = payments.items;
+        for (size_t i = 0; i < payments.count; i++) {
+            json_t *object;
+            TRY(payment_json(ctx, &rows[i], &object));
+            json_array_append(list, object);
+            filter.cursor = rows[i].id;
+        }
+    } while (payments.count == 500 && json_array_size(list) < EXPORTED);
+    return NULL;
+}
+
+struct error *admin_customer_export(struct request *r)
+{
+    struct ctx *ctx = r->ctx;
+    json_t *payments = json_array();
+    json_t *held = json_in(ctx->arena, json_pack("{so}", "payments", payments));
+    struct customer customer;
+
+    TRY(request_form(r, admin_customer_reveal_asked, &customer));
+    TRY(customer_get(ctx, request_path(r, "id"), &customer));
+    json_object_set(held, "customer", field_write(ctx, held_of_customer, &customer));
+    TRY(held_payments(ctx, customer.id, payments));
+    TRY(audit_add(ctx, "customer.exported", customer.id,
+        json_in(ctx->arena, json_pack("{sI}", "payments", (json_int_t)json_array_size(payments)))));
+    reply_header(r, "Content-Disposition", "attachment; filename=\"%s.json\"", customer.id);
+    return reply_value(r, 200, held);
+}
