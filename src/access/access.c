@@ -7,6 +7,7 @@
 #include "access/api_key.h"
 #include "access/csrf.h"
 #include "access/idempotency.h"
+#include "access/jwt.h"
 #include "access/rate_limit.h"
 #include "access/session.h"
 #include "base/arena.h"
@@ -91,12 +92,17 @@ static struct error *by_api_key(struct request *r)
         TRY(count_guess(r));
         return ask_for_key(r);
     }
-    error = api_key_check(r->ctx, header + sizeof scheme - 1, &r->ctx->principal);
+    header += sizeof scheme - 1;
+    error = jwt_is_one(header) ? jwt_check(r->ctx, header, &r->ctx->principal)
+                               : api_key_check(r->ctx, header, &r->ctx->principal);
     if (error && error->code == E_UNAUTHENTICATED)
         TRY(count_guess(r));
     TRY(error);
+    if (r->ctx->principal.kind == PRINCIPAL_CUSTOMER && !r->route->customers)
+        return error_new(r->ctx, E_FORBIDDEN, "This is not for customers' tokens.");
     if (r->route->scope && !principal_may(&r->ctx->principal, r->route->scope))
-        return error_new(r->ctx, E_FORBIDDEN, "This API key does not have the scope %s.", r->route->scope);
+        return error_new(r->ctx, E_FORBIDDEN, "This %s does not have the scope %s.",
+            r->ctx->principal.kind == PRINCIPAL_CUSTOMER ? "token" : "API key", r->route->scope);
     return NULL;
 }
 

@@ -13,8 +13,8 @@
 
 const char *const api_key_scopes[] = { "*", "payments:read", "payments:write", "refunds:write", "refunds:bulk",
     "customers:read", "customers:write", "checkout:read", "checkout:write", "webhooks:read", "webhooks:write",
-    "events:read", "endpoints:read", "endpoints:write",
-    "maintenance:run", "reports:read", "clock:write", NULL };
+    "events:read", "endpoints:read", "endpoints:write", "maintenance:run", "reports:read", "decisions:read",
+    "clock:write", NULL };
 
 const struct field api_key_columns[] = {
     FIELD(struct api_key, id),

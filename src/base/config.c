@@ -103,6 +103,16 @@ static const struct setting settings[] = {
     SETTING("STRIPE_TEST_MODE", SWITCH, stripe_test_mode,
         .sentence = "Insists on test keys (true) or live keys (false); follows from the keys when it is not set."),
 
+    SETTING("JWT_SECRET", SECRET, jwt_secret,
+        .sentence = "What the merchant's application signs customers' tokens with (HS256), 32 bytes or more; several "
+                    "by commas."),
+    SETTING("JWT_PUBLIC_KEY", TEXT, jwt_public_key, .max = 1000,
+        .sentence = "The Ed25519 public key of such tokens (EdDSA), base64url of its 32 bytes; several by commas."),
+    SETTING("JWT_AUDIENCE", TEXT, jwt_audience, .otherwise = "till", .min = 1, .max = 255,
+        .sentence = "What a customer's token must name as its audience."),
+    SETTING("JWT_ISSUER", TEXT, jwt_issuer, .min = 1, .max = 255,
+        .sentence = "Who must have issued it; anyone who can sign when it is not set."),
+
     SETTING("PROVIDER_DEADLINE_MS", NUMBER, provider_deadline_ms, .otherwise = "2500", .min = 100, .max = 30000,
         .sentence = "How long a request waits for a provider before it answers \"processing\"."),
     SETTING("PROVIDER_TIMEOUT_MS", NUMBER, provider_timeout_ms, .otherwise = "20000", .min = 1000, .max = 120000,
@@ -613,6 +623,21 @@ static void check_webhook_secret(struct loading *loading, const char *word)
         wrong(loading, "STRIPE_WEBHOOK_SECRET", "must start with whsec_; several are separated by commas");
 }
 
+static void check_jwt_secret(struct loading *loading, const char *word)
+{
+    if (strlen(word) < 32)
+        wrong(loading, "JWT_SECRET", "must have 32 characters or more; several are separated by commas");
+}
+
+static void check_jwt_public_key(struct loading *loading, const char *word)
+{
+    struct bytes key;
+
+    if (!base64url_decode(loading->arena, word, &key) || key.length != 32)
+        wrong(loading, "JWT_PUBLIC_KEY",
+            "must be base64url of 32 bytes, without padding; several are separated by commas");
+}
+
 static void check_origin(struct loading *loading, const char *word)
 {
     struct url url;
@@ -640,6 +665,8 @@ static void check_lists(struct loading *loading)
     const struct config *config = loading->config;
 
     each_word(loading, config->stripe_webhook_secret, ", ", check_webhook_secret);
+    each_word(loading, config->jwt_secret, ", ", check_jwt_secret);
+    each_word(loading, config->jwt_public_key, ", ", check_jwt_public_key);
     each_word(loading, config->return_origins, " ", check_origin);
     each_word(loading, config->trusted_proxies, " ,", check_network);
 }

@@ -35,13 +35,15 @@ struct config {
     const char *trusted_proxies;
     const char *descriptor; // STATEMENT_DESCRIPTOR
 
-    const char *stripe_secret_key;      // STRIPE_SECRET_KEY, STRIPE_API_KEY
-    const char *stripe_publishable_key; // STRIPE_PUBLISHABLE_KEY, STRIPE_PUBLIC_KEY
-    const char *stripe_webhook_secret;  // STRIPE_WEBHOOK_SECRET: several, by commas, while one is rolled
-    const char *stripe_api_url;         // STRIPE_API_URL
-    const char *stripe_api_version;     // STRIPE_API_VERSION
-    const char *stripe_js_url;          // STRIPE_JS_URL
-    bool stripe_test_mode;              // STRIPE_TEST_MODE
+    const char *stripe_secret_key;           // STRIPE_SECRET_KEY, STRIPE_API_KEY
+    const char *stripe_publishable_key;      // STRIPE_PUBLISHABLE_KEY, STRIPE_PUBLIC_KEY
+    const char *jwt_secret, *jwt_public_key; // JWT_SECRET, JWT_PUBLIC_KEY: several, by commas, while one is rolled
+    const char *jwt_audience, *jwt_issuer;   // JWT_AUDIENCE, JWT_ISSUER
+    const char *stripe_webhook_secret;       // STRIPE_WEBHOOK_SECRET: several, by commas, while one is rolled
+    const char *stripe_api_url;              // STRIPE_API_URL
+    const char *stripe_api_version;          // STRIPE_API_VERSION
+    const char *stripe_js_url;               // STRIPE_JS_URL
+    bool stripe_test_mode;                   // STRIPE_TEST_MODE
 
     int64_t provider_deadline_ms;      // PROVIDER_DEADLINE_MS, 2500: what a request waits for a provider
     int64_t provider_timeout_ms;       // PROVIDER_TIMEOUT_MS, 20000: what a job waits

@@ -94,6 +94,18 @@ void hmac_sha1(struct bytes key, struct bytes data, uint8_t out[20])
     hmac(digest, key, data, out, 20);
 }
 
+bool ed25519_verify(const uint8_t public_key[32], struct bytes data, struct bytes signature)
+{
+    EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public_key, 32);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool good = key && context && EVP_DigestVerifyInit(context, NULL, NULL, NULL, key) == 1
+        && EVP_DigestVerify(context, signature.data, signature.length, data.data, data.length) == 1;
+
+    EVP_MD_CTX_free(context);
+    EVP_PKEY_free(key);
+    return good;
+}
+
 bool same_bytes(struct bytes a, struct bytes b)
 {
     return a.length == b.length && (a.length == 0 || CRYPTO_memcmp(a.data, b.data, a.length) == 0);
@@ -227,4 +239,18 @@ bool base64_decode(struct arena *arena, const char *text, struct bytes *out)
     }
     *out = (struct bytes){ data, length / 4 * 3 - padding };
     return true;
+}
+
+bool base64url_decode(struct arena *arena, const char *text, struct bytes *out)
+{
+    static const char padding[] = "===";
+    size_t length = text ? strlen(text) : 1;
+    char *plain;
+
+    if (length % 4 == 1 || strpbrk(text, "+/="))
+        return false;
+    plain = arena_printf(arena, "%s%s", text, padding + (length % 4 ? length % 4 - 1 : 3));
+    for (size_t i = 0; i < length; i++)
+        plain[i] = plain[i] == '-' ? '+' : plain[i] == '_' ? '/' : plain[i];
+    return base64_decode(arena, plain, out);
 }

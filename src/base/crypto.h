@@ -20,6 +20,9 @@ void sha256(struct bytes data, uint8_t out[32]);
 void hmac_sha256(struct bytes key, struct bytes data, uint8_t out[32]);
 void hmac_sha1(struct bytes key, struct bytes data, uint8_t out[20]); // for RFC 6238, which authenticator apps speak
 
+/* RFC 8032, pure Ed25519. */
+bool ed25519_verify(const uint8_t public_key[32], struct bytes data, struct bytes signature);
+
 /* Equal bytes, in a time that depends only on the lengths. */
 bool same_bytes(struct bytes a, struct bytes b);
 void wipe(void *secret, size_t length);
@@ -29,7 +32,8 @@ bool hex_decode(const char *text, uint8_t *out, size_t length); // exactly `leng
 const char *base64_encode(struct arena *arena, struct bytes data);
 const char *base64url_encode(struct arena *arena, struct bytes data); // without padding
 bool base64_decode(struct arena *arena, const char *text, struct bytes *out);
-const char *base32_encode(struct arena *arena, struct bytes data); // without padding
+bool base64url_decode(struct arena *arena, const char *text, struct bytes *out); // without padding
+const char *base32_encode(struct arena *arena, struct bytes data);               // without padding
 
 /* The keys that encrypt fields, from a file of lines `kid:base64 of 32 bytes`, mode 0400 or 0600; the last line encrypts,
  * all decrypt. Further keys (`purpose`: "session", "api-key", "checkout", "index") are derived from the first line by

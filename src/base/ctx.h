@@ -30,6 +30,7 @@ struct principal {
     const char *id;
     const char *scopes;      // separated by spaces; "*" is all
     const char *customer_id; // set when only this customer's objects may be seen
+    const char *reference;   // of a customer's token: the merchant's own id of the user
 };
 
 /* What every call of the domain gets first. It knows no HTTP, so requests, jobs and commands use the same rules. It

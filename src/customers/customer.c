@@ -149,6 +149,29 @@ struct error *customer_resolve(struct ctx *ctx, const char *id, const char **out
     return NULL;
 }
 
+struct error *customer_of_principal(struct ctx *ctx, const char **out)
+{
+    struct idempotency *key = ctx->idempotency;
+    struct error *error;
+    struct customer customer;
+    bool existed;
+
+    *out = NULL;
+    if (ctx->principal.kind != PRINCIPAL_CUSTOMER || !ctx->principal.reference)
+        return NULL;
+    if (!customer_get(ctx, ctx->principal.customer_id, &customer)) {
+        *out = customer.id;
+        return NULL;
+    }
+    ctx->idempotency = NULL; // it is that of what he asks for, not of making him known
+    error =
+        customer_create(ctx, &(struct customer_details){ .reference = ctx->principal.reference }, &customer, &existed);
+    ctx->idempotency = key;
+    TRY(error);
+    *out = ctx->principal.customer_id = customer.id;
+    return NULL;
+}
+
 struct error *customer_account(struct ctx *ctx, const char *customer_id, const char *provider, const char **reference)
 {
     struct customer customer;

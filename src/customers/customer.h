@@ -37,6 +37,9 @@ MUST_CHECK struct error *customer_list(struct ctx *ctx, const char *reference, c
 /* Our id of a customer named by ours or a provider's id; a field error when there is none. */
 MUST_CHECK struct error *customer_resolve(struct ctx *ctx, const char *id, const char **out);
 
+/* The customer whose token it is, made when nobody has met him before; NULL for another principal. */
+MUST_CHECK struct error *customer_of_principal(struct ctx *ctx, const char **out);
+
 /* What the provider calls this customer; made there when it knows none, once. Asks the provider: no transaction may be open. */
 MUST_CHECK struct error *customer_account(struct ctx *ctx, const char *customer_id, const char *provider,
     const char **reference);

@@ -197,6 +197,7 @@ struct error *payment_create(struct ctx *ctx, const struct payment_request *requ
 
     if (idempotency_is_taken_over(ctx))
         return take_over(ctx, out);
+    TRY(customer_of_principal(ctx, &customer_id));
     if (request->customer_id)
         TRY(customer_resolve(ctx, request->customer_id, &customer_id));
     TRY(select_provider(ctx, request->amount, &provider));

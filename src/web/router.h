@@ -28,6 +28,7 @@ struct route {
     struct error *(*handler)(struct request *r);
     enum access access;
     const char *scope; // what an API key or an operator's role must have; NULL: any
+    bool customers;    // a customer\'s own token may come, too: every statement behind this door looks at whose it is
     enum answer answer;
     bool checkout;             // a page that runs the payment provider's script: its hosts join the page's policy
     bool idempotent;           // takes an Idempotency-Key; a missing one is made and returned
