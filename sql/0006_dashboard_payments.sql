@@ -16,6 +16,8 @@ CREATE INDEX payments_refunding ON payments (id) WHERE amount_refunding > 0;
 CREATE INDEX payments_disputed ON payments (id) WHERE dispute_state <> 'none';
 CREATE INDEX payments_dispute_state ON payments (dispute_state, id) WHERE dispute_state <> 'none';
 CREATE INDEX refunds_status ON refunds (status, id);
+ALTER TABLE refunds ADD COLUMN note text;
+COMMENT ON COLUMN refunds.note IS 'What else the operator who gave it back wrote.';
 
 -- What hangs on one payment is found without reading what hangs on others.
 CREATE INDEX decisions_object ON decisions (object, created_at);

@@ -18,6 +18,9 @@
 #include "pages/admin_tasks.h"
 #include "pages/admin_users.h"
 #include "pages/admin_webhooks.h"
+#include "pages/admin_payment.h"
+#include "pages/admin_payments.h"
+#include "pages/admin_refunds.h"
 #include "pages/checkout.h"
 #include "pages/maintenance.h"
 #include "pages/service.h"
@@ -292,6 +295,45 @@ const struct route routes[] = {
     { "POST", "/admin/reconciliation/{id}/differences/{number}/resolve", admin_difference_resolve, ACCESS_OPERATOR,
         .scope = "reports:write", .answer = ANSWER_PAGE, .asked = admin_difference_resolve_asked,
         .summary = "Settle a difference, with a reason" },
+    /* The dashboard's money */
+    { "GET", "/admin/payments", admin_payments, ACCESS_OPERATOR, .scope = "payments:read", .answer = ANSWER_PAGE,
+        .summary = "List and search payments" },
+    { "GET", "/admin/payments/export", admin_payments_export, ACCESS_OPERATOR, .scope = "reports:read", .answer = ANSWER_PAGE,
+        .summary = "The same list as CSV" },
+    { "POST", "/admin/payments/views", admin_payments_keep_view, ACCESS_OPERATOR, .scope = "payments:read", .answer = ANSWER_PAGE,
+        .summary = "Keep filters under a name" },
+    { "POST", "/admin/payments/views/{id}/delete", admin_payments_delete_view, ACCESS_OPERATOR, .scope = "payments:read",
+        .answer = ANSWER_PAGE, .summary = "Forget kept filters" },
+    { "GET", "/admin/payments/{id}", admin_payment, ACCESS_OPERATOR, .scope = "payments:read", .answer = ANSWER_PAGE,
+        .summary = "One payment with its story" },
+    { "POST", "/admin/payments/{id}/capture", admin_payment_capture, ACCESS_OPERATOR, .scope = "payments:write",
+        .answer = ANSWER_PAGE, .summary = "Capture it" },
+    { "POST", "/admin/payments/{id}/cancel", admin_payment_cancel, ACCESS_OPERATOR, .scope = "payments:write",
+        .answer = ANSWER_PAGE, .summary = "Cancel it" },
+    { "POST", "/admin/payments/{id}/sync", admin_payment_sync, ACCESS_OPERATOR, .scope = "payments:write",
+        .answer = ANSWER_PAGE, .summary = "Ask the provider how it stands" },
+    { "POST", "/admin/payments/{id}/retry", admin_payment_retry, ACCESS_OPERATOR, .scope = "decisions:write",
+        .answer = ANSWER_PAGE, .summary = "Try work again that is out of tries" },
+    { "POST", "/admin/payments/{id}/resolve", admin_payment_resolve, ACCESS_OPERATOR, .scope = "decisions:write",
+        .answer = ANSWER_PAGE, .summary = "Mark its open tasks as resolved" },
+    { "POST", "/admin/payments/{id}/reveal", admin_payment_reveal, ACCESS_OPERATOR, .scope = "customers:reveal",
+        .answer = ANSWER_PAGE, .summary = "Show the customer's name and e-mail, once" },
+    { "GET", "/admin/payments/{id}/refund", admin_refund_dialog, ACCESS_OPERATOR, .scope = "refunds:request",
+        .answer = ANSWER_PAGE, .summary = "Give money back" },
+    { "POST", "/admin/payments/{id}/refund", admin_refund_send, ACCESS_OPERATOR, .scope = "refunds:request",
+        .answer = ANSWER_PAGE, .summary = "Show what a refund does, or do it" },
+    { "GET", "/admin/refunds", admin_refunds, ACCESS_OPERATOR, .scope = "payments:read", .answer = ANSWER_PAGE,
+        .summary = "List refunds" },
+    { "GET", "/admin/refunds/approvals", admin_approvals, ACCESS_OPERATOR, .scope = "payments:read", .answer = ANSWER_PAGE,
+        .summary = "Refunds that a second person decides about" },
+    { "GET", "/admin/refunds/approvals/{id}", admin_approval, ACCESS_OPERATOR, .scope = "payments:read", .answer = ANSWER_PAGE,
+        .summary = "One of them" },
+    { "POST", "/admin/refunds/approvals/{id}/approve", admin_approval_approve, ACCESS_OPERATOR, .scope = "refunds:approve",
+        .answer = ANSWER_PAGE, .summary = "Agree, and make the refund" },
+    { "POST", "/admin/refunds/approvals/{id}/reject", admin_approval_reject, ACCESS_OPERATOR, .scope = "refunds:approve",
+        .answer = ANSWER_PAGE, .summary = "Do not agree" },
+    { "POST", "/admin/refunds/approvals/{id}/withdraw", admin_approval_withdraw, ACCESS_OPERATOR, .scope = "refunds:request",
+        .answer = ANSWER_PAGE, .summary = "Take back what one asked for" },
 
     /* Cron and people */
     { "POST", "/api/v1/maintenance/{kind}", maintenance_api_run, ACCESS_API_KEY, .scope = "maintenance:run",

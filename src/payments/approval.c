@@ -19,7 +19,7 @@ static const char decision_kind[] = "refund_approval";
 
 /* Whether ---------------------------------------------------------------------------------------------------------- */
 
-static bool is_over_limit(struct ctx *ctx, const struct payment *payment, struct money amount)
+bool approval_is_over_limit(struct ctx *ctx, const struct payment *payment, struct money amount)
 {
     const char *limits = ctx->config->refund_approval_limit;
     int64_t back = payment->amount_refunded.minor + payment->amount_refunding.minor;
@@ -36,7 +36,7 @@ bool approval_is_needed(struct ctx *ctx, const struct payment *payment, struct m
 {
     if (ctx->principal.kind != PRINCIPAL_OPERATOR)
         return false;
-    return !principal_may(&ctx->principal, "refunds:write") || is_over_limit(ctx, payment, amount);
+    return !principal_may(&ctx->principal, "refunds:write") || approval_is_over_limit(ctx, payment, amount);
 }
 
 struct error *approval_demand(struct ctx *ctx, const struct payment *payment, struct money amount)
@@ -73,8 +73,7 @@ static struct error *ask(struct ctx *ctx, const struct refund_request *request, 
         "Look at the payment, then approve or reject the refund.");
 }
 
-struct error *approval_request(struct ctx *ctx, const struct refund_request *request, const char *note,
-    struct approval *out)
+struct error *approval_request(struct ctx *ctx, const struct refund_request *request, struct approval *out)
 {
     if (idempotency_is_taken_over(ctx))
         return approval_get(ctx, ctx->idempotency->resource, out);
@@ -82,7 +81,7 @@ struct error *approval_request(struct ctx *ctx, const struct refund_request *req
         .id = id_new(ctx, "rrq"),
         .status = APPROVAL_REQUESTED,
         .reason = request->reason ? request->reason : "requested_by_customer",
-        .note = note,
+        .note = request->note,
         .requested_by = principal_name(&ctx->principal),
         .requested_at = ctx->now,
     };
@@ -154,6 +153,7 @@ struct error *approval_approve(struct ctx *ctx, const char *id, struct refund *o
             .payment = approval.payment_id,
             .amount = approval.amount,
             .reason = approval.reason,
+            .note = approval.note,
             .approval = approval.id,
         },
         out);

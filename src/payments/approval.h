@@ -36,13 +36,15 @@ struct approval {
  * are one large one. Keys and jobs are not asked. */
 bool approval_is_needed(struct ctx *ctx, const struct payment *payment, struct money amount);
 
+/* Whether it is too much for one person, whoever that is. */
+bool approval_is_over_limit(struct ctx *ctx, const struct payment *payment, struct money amount);
+
 /* The same as an error: E_FORBIDDEN. For refund_create(). */
 MUST_CHECK struct error *approval_demand(struct ctx *ctx, const struct payment *payment, struct money amount);
 
 /* Asks for a refund. Nothing is set aside for it. The errors of refund_create(), E_CONFLICT while another request for this payment
  * waits. A decision waits for a second person from then on. */
-MUST_CHECK struct error *approval_request(struct ctx *ctx, const struct refund_request *request, const char *note,
-    struct approval *out);
+MUST_CHECK struct error *approval_request(struct ctx *ctx, const struct refund_request *request, struct approval *out);
 
 /* Agrees to it and makes the refund, in one transaction: what was asked for is checked against what is left now. E_FORBIDDEN for
  * the one who asked, E_INVALID_STATUS when it is decided already, and the errors of refund_create(). */

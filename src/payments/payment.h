@@ -99,6 +99,9 @@ MUST_CHECK struct error *payment_find(struct ctx *ctx, const char *id, struct pa
  * applies what it says. 0 asks always, whatever the state. A provider that does not answer is no error: *out is what we know. */
 MUST_CHECK struct error *payment_refresh(struct ctx *ctx, const char *id, int max_age, struct payment *out);
 
+/* Asks now, whatever the state; a provider that does not answer is E_PROVIDER_UNAVAILABLE, with *out as we know it. Audited. */
+MUST_CHECK struct error *payment_sync(struct ctx *ctx, const char *id, struct payment *out);
+
 /* Opens what the paying browser needs; NULL when there is none. */
 MUST_CHECK struct error *payment_client_secret(struct ctx *ctx, const struct payment *payment, const char **out);
 

@@ -348,6 +348,7 @@ struct error *refund_create(struct ctx *ctx, const struct refund_request *reques
         .id = id_new(ctx, "ref"),
         .status = REFUND_PROCESSING,
         .reason = request->reason ? request->reason : "requested_by_customer",
+        .note = request->note,
         .origin = REFUND_BY_TILL,
         .created_by = principal_name(&ctx->principal),
         .created_at = ctx->now,

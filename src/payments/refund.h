@@ -21,6 +21,7 @@ struct refund {
     enum refund_status status;
     struct money amount;
     const char *reason; // the caller's words
+    const char *note;   // what else an operator wrote
     const char *provider, *provider_refund_id;
     enum refund_origin origin;
     const char *failure_code, *created_by;
@@ -32,6 +33,7 @@ struct refund_request {
     const char *payment;  // any id of it
     struct money amount;  // currency "": all that is left
     const char *reason;   // NULL: requested_by_customer
+    const char *note;     // for ourselves; NULL for none
     const char *approval; // the request that a second person agrees to by this; NULL for none
 };
 

@@ -4,7 +4,7 @@
 #include "db/db.h"
 
 #define COLUMNS                                                                                                        \
-    "id, payment_id, status, amount, currency, reason, provider, provider_refund_id, origin, failure_code, "           \
+    "id, payment_id, status, amount, currency, reason, note, provider, provider_refund_id, origin, failure_code, "     \
     "key_number,"                                                                                                      \
     " created_by, created_at, updated_at"
 
@@ -17,6 +17,7 @@ static const struct field columns[] = {
     FIELD(struct refund, status, .names = refund_status_names),
     FIELD(struct refund, amount), // and currency
     FIELD(struct refund, reason),
+    FIELD(struct refund, note),
     FIELD(struct refund, provider),
     FIELD(struct refund, provider_refund_id),
     FIELD(struct refund, origin, .names = refund_origin_names),
@@ -44,13 +45,13 @@ struct error *refund_insert(struct ctx *ctx, const struct refund *refund)
 {
     SQL(insert,
         "INSERT INTO refunds (id, payment_id, status, amount, currency, reason, provider, provider_refund_id, origin,"
-        " created_by, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)");
+        " created_by, created_at, updated_at, note) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12)");
 
     return db_exec(ctx, &insert,
         PARAMS(P(refund->id), P(refund->payment_id), P(refund_status_names[refund->status]), P(refund->amount.minor),
             P((const char *)refund->amount.currency), P(refund->reason), P(refund->provider),
             P(refund->provider_refund_id), P(refund_origin_names[refund->origin]), P(refund->created_by),
-            P(refund->created_at)),
+            P(refund->created_at), P(refund->note)),
         NULL);
 }
 
@@ -87,6 +88,16 @@ struct error *refund_of_payment(struct ctx *ctx, const char *payment_id, struct 
     SQL(list, "SELECT " COLUMNS " FROM refunds WHERE payment_id = $1 ORDER BY id DESC");
 
     return db_list(ctx, &list, PARAMS(P(payment_id)), columns, sizeof(struct refund), out);
+}
+
+struct error *refund_newest(struct ctx *ctx, const char *status, const char *cursor, int64_t limit,
+    struct field_list *out)
+{
+    SQL(newest,
+        "SELECT " COLUMNS " FROM refunds WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR id < $2)"
+        " ORDER BY id DESC LIMIT $3");
+
+    return db_list(ctx, &newest, PARAMS(P(status), P(cursor), P(limit)), columns, sizeof(struct refund), out);
 }
 
 struct error *refund_count_since(struct ctx *ctx, const char *customer_id, struct instant since, int64_t *out)

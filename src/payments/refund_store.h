@@ -15,6 +15,9 @@ MUST_CHECK struct error *refund_next_key(struct ctx *ctx, const struct refund *r
 MUST_CHECK struct error *refund_known(struct ctx *ctx, const char *payment_id, const char *id, const char *reference,
     struct refund *out, bool *found);
 MUST_CHECK struct error *refund_of_payment(struct ctx *ctx, const char *payment_id, struct field_list *out);
+/* All, or those of one status: the newest first, after `cursor`. */
+MUST_CHECK struct error *refund_newest(struct ctx *ctx, const char *status, const char *cursor, int64_t limit,
+    struct field_list *out);
 /* Ids (const char *) of those that the provider should have said more of by now. */
 MUST_CHECK struct error *refund_list_unfinished(struct ctx *ctx, struct field_list *out);
 /* Refunds of a customer's payments since a time. */

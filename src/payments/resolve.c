@@ -6,6 +6,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "db/db.h"
+#include "events/audit.h"
 #include "events/decision.h"
 #include "jobs/job.h"
 #include "payments/attempt.h"
@@ -34,6 +35,24 @@ static struct error *ask(struct ctx *ctx, const struct payment *payment, struct 
 
     *found = !error;
     return error && error->code == E_NOT_FOUND && !payment->provider_payment_id ? NULL : error;
+}
+
+struct error *payment_sync(struct ctx *ctx, const char *id, struct payment *out)
+{
+    struct snapshot snapshot;
+    bool found;
+
+    TRY(payment_get(ctx, id, out));
+    TRY(audit_add(ctx, "payment.sync_requested", out->id, NULL));
+    if (!out->provider_payment_id)
+        return error_new(ctx, E_INVALID_STATUS, "The provider does not know of this payment yet.");
+    TRY(payment_checked(ctx, out->id));
+    struct error *error = ask(ctx, out, &snapshot, &found);
+    if (error && error_status(error->code) >= 500)
+        return error_cause(ctx, error_new(ctx, E_PROVIDER_UNAVAILABLE, "The payment provider did not answer."), "%s",
+            error->cause ? error->cause : error->detail);
+    TRY(error);
+    return apply_provider_state(ctx, out->id, &snapshot, out);
 }
 
 struct error *payment_refresh(struct ctx *ctx, const char *id, int max_age, struct payment *out)

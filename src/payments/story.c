@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/crypto.h"
 #include "base/ctx.h"
 #include "db/db.h"
 #include "events/audit.h"
@@ -20,6 +21,7 @@
 
 #define EACH 100
 #define LINES 300
+#define RAW 10
 #define DEPTH 16
 
 static void add_ids(struct buf *ids, const struct field_list *list, size_t size)
@@ -46,17 +48,36 @@ struct error *story_related(struct ctx *ctx, const struct payment *payment, stru
     return NULL;
 }
 
+/* What an event said, if it can still be read: its key may be gone. */
+static json_t *opened(struct ctx *ctx, const struct story *row)
+{
+    struct bytes plain;
+    json_t *said;
+
+    if (!row->sealed.data)
+        return NULL;
+    if (unseal(ctx, arena_printf(ctx->arena, "webhook_events.payload:%s", row->id), row->sealed, &plain))
+        return NULL;
+    return json_read_foreign(ctx, plain, &said) ? NULL : said;
+}
+
 struct error *story_tell(struct ctx *ctx, const struct payment *payment, const struct related *related,
     struct story_list *out)
 {
-    TRY(story_rows(ctx, related->ids, payment->provider, payment->provider_payment_id, EACH, LINES + 1, &out->rows));
+    TRY(story_rows(ctx, related->ids, payment->provider, payment->provider_payment_id, EACH, RAW, LINES + 1,
+        &out->rows));
     out->more = out->rows.count > LINES;
     if (out->more)
         out->rows.count = LINES;
     struct story *rows = out->rows.items;
-    for (size_t i = 0; i < out->rows.count; i++) // amounts of attempts are in the payment's currency
-        if (rows[i].kind == STORY_ATTEMPT)
+    for (size_t i = 0; i < out->rows.count; i++) {
+        if (rows[i].kind == STORY_ATTEMPT) // in the payment's currency
             memcpy(rows[i].amount.currency, payment->amount.currency, sizeof payment->amount.currency);
+        if (rows[i].kind == STORY_WEBHOOK)
+            rows[i].details = opened(ctx, &rows[i]);
+        if (rows[i].details)
+            rows[i].details = story_redact(ctx, rows[i].details);
+    }
     return NULL;
 }
 

@@ -1,6 +1,7 @@
 #ifndef TILL_PAYMENTS_STORY_H
 #define TILL_PAYMENTS_STORY_H
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/field.h"
 #include "base/instant.h"
@@ -35,7 +36,8 @@ struct story {
     const char *code;           // of a failure
     const char *reference;      // the provider's id of the request or event
     struct money amount;        // "" for none
-    json_t *details;
+    json_t *details;            // redacted; of the newest events also what they said
+    struct bytes sealed;        // of a webhook event, before it is opened
     struct instant at;
 };
 

@@ -18,40 +18,42 @@ static const struct field columns[] = {
     FIELD(struct story, reference),
     FIELD(struct story, amount), // and currency
     FIELD(struct story, details),
+    FIELD(struct story, sealed),
     FIELD(struct story, at),
     FIELD_END,
 };
 
 /* Every part reads the newest rows of its objects by an index, so that a payment with a long story costs as much as another. */
 struct error *story_rows(struct ctx *ctx, const char *ids, const char *provider, const char *reference, int64_t each,
-    int64_t limit, struct field_list *out)
+    int64_t raw, int64_t limit, struct field_list *out)
 {
     SQL(rows,
         "SELECT kind, id, name, state, object, who_kind, who, code, reference, amount, coalesce(currency, '') AS "
         "currency,"
-        " details, at FROM ("
+        " details, sealed, at FROM ("
         " (SELECT 'audit' AS kind, id::text, action AS name, NULL::text AS state, object, principal_kind AS who_kind,"
         "         principal AS who, NULL::text AS code, NULL::text AS reference, NULL::bigint AS amount,"
-        "         NULL::text AS currency, details, at, 3 AS place"
+        "         NULL::text AS currency, details, NULL::bytea AS sealed, at, 3 AS place"
         "    FROM audit_log WHERE object = ANY ($1::text[]) ORDER BY id DESC LIMIT $4)"
         " UNION ALL"
         " (SELECT 'attempt', id, operation, status, payment_id, NULL, created_by, coalesce(failure_class, "
         "failure_code),"
-        "         provider_request_id, amount, NULL, NULL::jsonb, created_at, 2"
+        "         provider_request_id, amount, NULL, NULL::jsonb, NULL, created_at, 2"
         "    FROM attempts WHERE payment_id = ANY ($1::text[]) ORDER BY id DESC LIMIT $4)"
         " UNION ALL"
         " (SELECT 'webhook', id, type, status, object_id, NULL, provider, error, provider_event_id, NULL, NULL, NULL,"
-        "         received_at, 1"
+        "         CASE WHEN row_number() OVER (ORDER BY id DESC) <= $6 THEN payload END, received_at, 1"
         "    FROM webhook_events WHERE payment_reference = $3 AND provider = $2 ORDER BY id DESC LIMIT $4)"
         " UNION ALL"
-        " (SELECT 'event', id, type, NULL, object_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, created_at, 5"
+        " (SELECT 'event', id, type, NULL, object_id, NULL, NULL, NULL, NULL, NULL, NULL,"
+        "         CASE WHEN row_number() OVER (ORDER BY id DESC) <= $6 THEN payload END, NULL, created_at, 5"
         "    FROM events WHERE object_id = ANY ($1::text[]) ORDER BY id DESC LIMIT $4)"
         " UNION ALL"
         " (SELECT 'ledger', e.id::text, e.kind, NULL, e.source, NULL, NULL, NULL, NULL,"
         "         (SELECT sum(l.amount)::bigint FROM ledger_lines l WHERE l.entry_id = e.id AND l.amount > 0),"
         "         (SELECT min(l.currency) FROM ledger_lines l WHERE l.entry_id = e.id),"
         "         (SELECT jsonb_agg(jsonb_build_array(l.account, l.amount, l.currency) ORDER BY l.amount DESC)"
-        "            FROM ledger_lines l WHERE l.entry_id = e.id), e.posted_at, 4"
+        "            FROM ledger_lines l WHERE l.entry_id = e.id), NULL, e.posted_at, 4"
         "    FROM ledger_entries e WHERE e.source = ANY ($1::text[]) ORDER BY e.id DESC LIMIT $4)"
         " UNION ALL"
         " (SELECT 'decision', id, kind, CASE WHEN done_at IS NULL THEN 'waits' ELSE 'settled' END, object, NULL, "
@@ -59,14 +61,14 @@ struct error *story_rows(struct ctx *ctx, const char *ids, const char *provider,
         "         NULL, NULL, amount, currency,"
         "         jsonb_build_object('known', known, 'suggestion', suggestion, 'resolution', resolution, 'done_at', "
         "done_at),"
-        "         created_at, 6"
+        "         NULL, created_at, 6"
         "    FROM decisions WHERE object = ANY ($1::text[]) ORDER BY created_at DESC LIMIT $4)"
         " UNION ALL"
-        " (SELECT 'job', id::text, kind, state, subject, NULL, NULL, NULL, NULL, NULL, NULL, NULL, run_at, 7"
+        " (SELECT 'job', id::text, kind, state, subject, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, run_at, 7"
         "    FROM jobs WHERE subject = ANY ($1::text[]) LIMIT $4)"
         ") line ORDER BY at DESC, place DESC, length(id) DESC, id DESC LIMIT $5");
 
-    return db_list(ctx, &rows, PARAMS(P(ids), P(provider), P(reference), P(each), P(limit)), columns,
+    return db_list(ctx, &rows, PARAMS(P(ids), P(provider), P(reference), P(each), P(limit), P(raw)), columns,
         sizeof(struct story), out);
 }
 

@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 /* Lines about the objects `ids` (an array of PostgreSQL), and about the provider's payment `reference`; at most `each` of one kind,
- * newest first. */
+ * newest first; of the newest `raw` events also what they said. */
 MUST_CHECK struct error *story_rows(struct ctx *ctx, const char *ids, const char *provider, const char *reference,
-    int64_t each, int64_t limit, struct field_list *out);
+    int64_t each, int64_t raw, int64_t limit, struct field_list *out);
 MUST_CHECK struct error *story_sums(struct ctx *ctx, const char *ids, const char *receivable, struct field_list *out);
 MUST_CHECK struct error *story_dead(struct ctx *ctx, const char *ids, struct field_list *out);
 MUST_CHECK struct error *story_waiting(struct ctx *ctx, const char *ids, struct field_list *out);

@@ -51,8 +51,9 @@ static struct approval asked(const struct payment *payment, int64_t minor)
     struct refund_request request = order(payment, minor);
     struct approval approval;
 
+    request.note = "The customer called.";
     act_as(&ctx, "anna", support);
-    ok(approval_request(&ctx, &request, "The customer called.", &approval));
+    ok(approval_request(&ctx, &request, &approval));
     return approval;
 }
 
@@ -110,6 +111,7 @@ START_TEST(test_a_second_person_makes_the_refund)
     ck_assert_int_eq(approval.status, APPROVAL_APPROVED);
     ck_assert_str_eq(approval.decided_by, "finn");
     ck_assert_str_eq(approval.refund_id, refund.id);
+    ck_assert_str_eq(refund.note, "The customer called.");
     ck_assert_int_eq(counted("SELECT count(*) FROM decisions WHERE object = '%s' AND done_at IS NULL", approval.id), 0);
     ck_assert_int_eq(counted("SELECT count(*) FROM audit_log WHERE object = '%s' AND action = "
                              "'refund.approval_approved'"
@@ -180,12 +182,12 @@ START_TEST(test_one_request_for_a_payment_at_a_time)
     struct approval approval = asked(&payment, 6000), second;
     struct refund_request request = order(&payment, 1000);
 
-    refused(approval_request(&ctx, &request, NULL, &second), E_CONFLICT);
+    refused(approval_request(&ctx, &request, &second), E_CONFLICT);
     ok(approval_withdraw(&ctx, approval.id));
-    ok(approval_request(&ctx, &request, NULL, &second));
+    ok(approval_request(&ctx, &request, &second));
     request.amount.minor = 10001;
     ok(approval_withdraw(&ctx, second.id));
-    refused(approval_request(&ctx, &request, NULL, &second), E_VALIDATION_ERROR);
+    refused(approval_request(&ctx, &request, &second), E_VALIDATION_ERROR);
 }
 END_TEST
 
