@@ -1,5 +1,7 @@
 #include "access/api_key.h"
 #include "customers/customer_api.h"
+#include "customers/method_api.h"
+#include "customers/method_view.h"
 #include "events/decision.h"
 #include "events/event.h"
 #include "jobs/maintenance.h"
@@ -81,6 +83,23 @@ const struct route routes[] = {
     { "GET", "/api/v1/customers/{id}", customer_api_get, ACCESS_API_KEY, .scope = "customers:read", .customers = true,
         .shown = customer_shown, .tag = "Customers",
         .summary = "One customer" },
+
+    /* Payment methods */
+    { "POST", "/api/v1/payment-methods", method_api_create, ACCESS_API_KEY, .scope = "payment_methods:write",
+        .idempotent = true, .asked = method_asked, .shown = method_shown, .success = 201, .success_also = 202,
+        .tag = "Payment methods", .summary = "Keep a payment method of a customer, for payments without him" },
+    { "GET", "/api/v1/payment-methods", method_api_list, ACCESS_API_KEY, .scope = "payment_methods:read",
+        .query = method_list_query, .shown = method_shown, .shown_list = true, .tag = "Payment methods",
+        .summary = "List kept payment methods, newest first" },
+    { "GET", "/api/v1/payment-methods/{id}", method_api_get, ACCESS_API_KEY, .scope = "payment_methods:read",
+        .shown = method_shown, .tag = "Payment methods",
+        .summary = "One kept payment method, as it is now" },
+    { "PUT", "/api/v1/payment-methods/{id}", method_api_update, ACCESS_API_KEY, .scope = "payment_methods:write",
+        .asked = method_edit_asked, .shown = method_shown, .tag = "Payment methods",
+        .summary = "Make it the default, or change its expiry, billing details or notes" },
+    { "DELETE", "/api/v1/payment-methods/{id}", method_api_delete, ACCESS_API_KEY, .scope = "payment_methods:write",
+        .shown = method_shown, .tag = "Payment methods",
+        .summary = "Remove it, here and at the provider" },
 
     /* Checkout */
     { "POST", "/api/v1/checkout/sessions", checkout_api_create, ACCESS_API_KEY, .scope = "checkout:write", .idempotent = true,

@@ -1,4 +1,5 @@
 #include "access/retention.h"
+#include "customers/method.h"
 #include "events/audit.h"
 #include "jobs/job.h"
 #include "outward/delivery.h"
@@ -31,6 +32,10 @@ const struct task tasks[] = {
         .summary = "Asks the provider how a payment stands, and does what is left to do" },
     { "refund.resolve", refund_resolve_task, .lease = 120,
         .summary = "Asks the provider whether a refund happened, and sends it again if not" },
+    { "method.resolve", method_resolve_task, .lease = 120,
+        .summary = "Asks the provider how a payment method stands that is being kept" },
+    { "method.detach", method_detach_task, .lease = 120,
+        .summary = "Has the provider forget a payment method that was removed here" },
     { "webhook.process", webhook_task, .lease = 120,
         .summary = "Reads the object of a stored event from the provider and applies it" },
     { "checkout.expire", checkout_expire_task, .lease = 120,

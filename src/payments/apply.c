@@ -5,6 +5,7 @@
 #include "base/crypto.h"
 #include "base/ctx.h"
 #include "base/log.h"
+#include "customers/method.h"
 #include "db/db.h"
 #include "events/audit.h"
 #include "events/decision.h"
@@ -260,6 +261,17 @@ static struct error *settle_checkout(struct ctx *ctx, const struct payment *paym
     return checkout_complete(ctx, payment->checkout_id);
 }
 
+/* What was paid with is remembered, and kept where the payer allowed it. */
+static struct error *remember_method(struct ctx *ctx, const struct change *change)
+{
+    const struct payment *payment = change->payment;
+    bool taken = payment->status == PAYMENT_SUCCEEDED || payment->status == PAYMENT_AUTHORIZED;
+
+    if (!taken || payment->status == change->before.status || !payment->customer_id)
+        return NULL;
+    return method_paid(ctx, payment->customer_id, payment->provider, &change->snapshot->method, payment->keeps_method);
+}
+
 static struct error *note(struct ctx *ctx, const struct payment *payment, const char *what)
 {
     json_t *object;
@@ -328,6 +340,7 @@ static struct error *apply(struct ctx *ctx, const char *payment_id, const struct
     TRY(write(ctx, &change));
     TRY(settle_attempt(ctx, &change));
     TRY(settle_checkout(ctx, out));
+    TRY(remember_method(ctx, &change));
     TRY(settle_job(ctx, &change));
     return tell(ctx, &change);
 }

@@ -186,6 +186,7 @@ static struct error *create_at_provider(struct ctx *ctx, struct payment *payment
                 .descriptor = ctx->config->descriptor,
                 .reference = payment->reference,
                 .metadata = payment->metadata,
+                .keep = payment->keeps_method,
             });
     failpoint("charge", "after_c1");
     switch (outcome.kind) {

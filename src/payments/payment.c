@@ -11,6 +11,7 @@
 #include "base/failpoint.h"
 #include "base/id.h"
 #include "customers/customer.h"
+#include "customers/method.h"
 #include "db/db.h"
 #include "events/audit.h"
 #include "events/event.h"
@@ -154,12 +155,35 @@ static void build(struct ctx *ctx, const struct payment_request *request, const 
         .metadata = request->metadata ? request->metadata : json_in(ctx->arena, json_object()),
         .return_url = request->return_url,
         .provider = provider->name,
+        .keeps_method = customer_id && (request->keep || ctx->config->remember_methods),
         .method_id = request->payment_method_id,
         .created_by = principal_name(&ctx->principal),
         .created_at = ctx->now,
         .updated_at = ctx->now,
     };
     out->amount_captured.minor = out->amount_refunded.minor = out->amount_refunding.minor = 0;
+}
+
+/* A kept method by its id, ours or the provider's; where none is named, the customer's default or remembered one. */
+static struct error *choose_method(struct ctx *ctx, const char **method_id, bool remembered, bool needed,
+    const char **customer_id)
+{
+    struct method method;
+    bool found = false;
+
+    if (*method_id)
+        TRY(method_named(ctx, *method_id, *customer_id, &method, &found));
+    else if (remembered && *customer_id)
+        TRY(method_remembered(ctx, *customer_id, &method, &found));
+    if (found) {
+        *method_id = method.provider_method_id;
+        *customer_id = method.customer_id;
+    }
+    if (*method_id || !needed)
+        return NULL;
+    struct error *error = NULL;
+    error_add_field(ctx, &error, "#/payment_method_id", "is needed: no payment method of this customer is remembered");
+    return error;
 }
 
 /* What a decline was answered with, for a request that comes again. */
@@ -189,8 +213,9 @@ static struct error *take_over(struct ctx *ctx, struct payment *out)
         : NULL;
 }
 
-struct error *payment_create(struct ctx *ctx, const struct payment_request *request, struct payment *out)
+struct error *payment_create(struct ctx *ctx, const struct payment_request *asked, struct payment *out)
 {
+    struct payment_request chosen = *asked, *request = &chosen;
     const struct provider *provider = NULL;
     const char *customer_id = NULL;
     struct attempt attempt = { 0 };
@@ -200,6 +225,7 @@ struct error *payment_create(struct ctx *ctx, const struct payment_request *requ
     TRY(customer_of_principal(ctx, &customer_id));
     if (request->customer_id)
         TRY(customer_resolve(ctx, request->customer_id, &customer_id));
+    TRY(choose_method(ctx, &request->payment_method_id, request->remembered, request->off_session, &customer_id));
     TRY(select_provider(ctx, request->amount, &provider));
     assert(provider);
     TRY(count_attempt(ctx, customer_id));
@@ -274,17 +300,23 @@ static struct error *intend_confirm(struct ctx *ctx, const char *id, const struc
     return job_add_later(ctx, "payment.resolve", payment->id, FIRST_LOOK);
 }
 
-struct error *payment_confirm(struct ctx *ctx, const char *id, const struct confirm_order *order, struct payment *out)
+struct error *payment_confirm(struct ctx *ctx, const char *id, const struct confirm_order *asked, struct payment *out)
 {
+    struct confirm_order order = *asked;
     struct attempt attempt = { 0 };
 
     if (idempotency_is_taken_over(ctx))
         return take_over(ctx, out);
     TRY(payment_get(ctx, id, out));
+    const char *customer_id = out->customer_id;
+    TRY(choose_method(ctx, &order.payment_method_id, !out->method_id, false, &customer_id));
+    if (customer_id && !out->customer_id)
+        return error_new(ctx, E_PAYMENT_METHOD_ERROR,
+            "This payment method belongs to a customer, the payment to none.");
     TRY(breaker_check(ctx, out->provider));
     TRY(count_attempt(ctx, out->customer_id));
     failpoint("confirm", "before_t1");
-    TRY(IN_TX(ctx, intend_confirm(ctx, id, order, out, &attempt)));
+    TRY(IN_TX(ctx, intend_confirm(ctx, id, &order, out, &attempt)));
     return attempt_perform(ctx, out, &attempt, true);
 }
 

@@ -52,6 +52,7 @@ struct payment {
     json_t *metadata;
     const char *return_url;
     const char *provider, *provider_payment_id, *provider_charge_id;
+    bool keeps_method; // the payer allowed that it is kept
     const char *method_id, *method_type, *method_brand, *method_last4;
     int method_exp_month, method_exp_year;
     const char *method_country, *method_funding, *method_wallet, *method_fingerprint;
@@ -72,6 +73,8 @@ struct payment_request {
     bool capture; // true: with the confirmation
     enum payment_confirmation confirmation;
     bool off_session;
+    bool remembered;         // without a method: the customer's default or remembered one
+    bool keep;               // the method, for later
     const char *checkout_id; // set by checkout only
 };
 

@@ -15,14 +15,16 @@ struct create_body {
     struct money amount;
     const char *payment_method_id, *customer_id, *description, *reference, *return_url;
     json_t *metadata;
-    bool capture, confirm, off_session;
+    bool capture, confirm, off_session, save_payment_method;
     enum payment_confirmation confirmation_method;
 };
 
 const struct field payment_asked[] = {
     FIELD(struct create_body, amount, .min = 1, .summary = "What to charge"),
     FIELD(struct create_body, payment_method_id, .optional = true, .max = 255, .check = check_id,
-        .summary = "The provider's payment method; without one the payment waits for the checkout page or for confirm"),
+        .summary =
+            "A kept payment method, or one of the provider's; without one, the one remembered of the customer with "
+            "off_session or confirm true, else the payment waits for the checkout page or for confirm"),
     FIELD(struct create_body, customer_id, .optional = true, .max = 255, .check = check_id),
     FIELD(struct create_body, description, .optional = true, .max = 1000),
     FIELD(struct create_body, reference, .optional = true, .max = 200,
@@ -33,7 +35,10 @@ const struct field payment_asked[] = {
     FIELD(struct create_body, confirmation_method, .optional = true, .names = payment_confirmation_names,
         .summary = "manual waits for confirm even where there is a payment method. automatic by default"),
     FIELD(struct create_body, confirm, .optional = true, .summary = "false is the same as confirmation_method manual"),
-    FIELD(struct create_body, off_session, .optional = true, .summary = "The payer is not there"),
+    FIELD(struct create_body, off_session, .optional = true,
+        .summary = "The payer is not there. Without a payment method the customer's default or remembered one is used"),
+    FIELD(struct create_body, save_payment_method, .optional = true,
+        .summary = "Keep the payment method of this customer, who has allowed it"),
     FIELD(struct create_body, return_url, .optional = true, .max = 2000, .check = check_return_url,
         .summary = "Where the payer goes after the bank's page"),
     FIELD_END,
@@ -100,6 +105,8 @@ struct error *payment_api_create(struct request *r)
         .capture = body.capture,
         .confirmation = body.confirm ? body.confirmation_method : CONFIRMATION_MANUAL,
         .off_session = body.off_session,
+        .remembered = body.off_session || json_is_true(json_object_get(r->json, "confirm")),
+        .keep = body.save_payment_method,
     };
     TRY(payment_create(r->ctx, &request, &payment));
     reply_header(r, "Location", "/api/v1/payments/%s", payment.id);

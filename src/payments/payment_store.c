@@ -10,7 +10,8 @@
     "id, mode, status, amount, currency, amount_captured, amount_refunded, amount_refunding, refund_state, "           \
     "dispute_state,"                                                                                                   \
     " capture, confirmation, customer_id, checkout_id, description, reference, metadata, return_url, provider,"        \
-    " provider_payment_id, provider_charge_id, method_id, method_type, method_brand, method_last4, method_exp_month,"  \
+    " provider_payment_id, provider_charge_id, keeps_method, method_id, method_type, method_brand, method_last4, "     \
+    "method_exp_month,"                                                                                                \
     " method_exp_year, method_country, method_funding, method_wallet, method_fingerprint, failure_class, "             \
     "failure_code,"                                                                                                    \
     " failure_message, next_action, next_action_url, client_secret, cancel_reason, created_by, checked_at, "           \
@@ -38,6 +39,7 @@ static const struct field columns[] = {
     FIELD(struct payment, provider),
     FIELD(struct payment, provider_payment_id),
     FIELD(struct payment, provider_charge_id),
+    FIELD(struct payment, keeps_method),
     FIELD(struct payment, method_id),
     FIELD(struct payment, method_type),
     FIELD(struct payment, method_brand),
@@ -106,9 +108,10 @@ struct error *payment_insert(struct ctx *ctx, const struct payment *payment)
 {
     SQL(insert,
         "INSERT INTO payments (id, mode, status, amount, currency, capture, confirmation, customer_id, checkout_id,"
-        " description, reference, metadata, return_url, provider, method_id, created_by, created_at, updated_at)"
+        " description, reference, metadata, return_url, provider, method_id, created_by, created_at, updated_at,"
+        " keeps_method)"
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, coalesce($12::jsonb, '{}'), $13, $14, $15, $16, $17, "
-        "$17)");
+        "$17, $18)");
 
     return db_exec(ctx, &insert,
         PARAMS(P(payment->id), P(mode_names[payment->mode]), P(payment_status_names[payment->status]),
@@ -116,7 +119,7 @@ struct error *payment_insert(struct ctx *ctx, const struct payment *payment)
             P(payment_capture_names[payment->capture]), P(payment_confirmation_names[payment->confirmation]),
             P(payment->customer_id), P(payment->checkout_id), P(payment->description), P(payment->reference),
             P(payment->metadata), P(payment->return_url), P(payment->provider), P(payment->method_id),
-            P(payment->created_by), P(payment->created_at)),
+            P(payment->created_by), P(payment->created_at), P(payment->keeps_method)),
         NULL);
 }
 
@@ -134,7 +137,8 @@ struct error *payment_update(struct ctx *ctx, struct payment *payment)
         " method_type = $11, method_brand = $12, method_last4 = $13, method_exp_month = nullif($14::int, 0),"
         " method_exp_year = nullif($15::int, 0), method_country = $16, method_funding = $17, method_wallet = $18,"
         " method_fingerprint = $19, failure_class = $20, failure_code = $21, failure_message = $22, next_action = $23,"
-        " next_action_url = $24, client_secret = $25, cancel_reason = $26, checked_at = $27, updated_at = $28"
+        " next_action_url = $24, client_secret = $25, cancel_reason = $26, checked_at = $27, updated_at = $28,"
+        " keeps_method = $29"
         " WHERE id = $1 RETURNING refund_state");
 
     payment->updated_at = ctx->now;
@@ -147,7 +151,8 @@ struct error *payment_update(struct ctx *ctx, struct payment *payment)
             P(payment->method_country), P(payment->method_funding), P(payment->method_wallet),
             P(payment->method_fingerprint), P(payment->failure_class), P(payment->failure_code),
             P(payment->failure_message), P(payment->next_action), P(payment->next_action_url),
-            P(payment->client_secret), P(payment->cancel_reason), P(payment->checked_at), P(payment->updated_at)),
+            P(payment->client_secret), P(payment->cancel_reason), P(payment->checked_at), P(payment->updated_at),
+            P(payment->keeps_method)),
         generated_columns, payment);
 }
 

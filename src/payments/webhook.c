@@ -9,6 +9,7 @@
 #include "base/failpoint.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "customers/method.h"
 #include "db/db.h"
 #include "events/audit.h"
 #include "events/decision.h"
@@ -153,7 +154,7 @@ static struct error *whose(struct ctx *ctx, const struct webhook_event *event, c
     return NULL;
 }
 
-static struct error *process(struct ctx *ctx, const struct webhook_event *event)
+static struct error *process_payment(struct ctx *ctx, const struct webhook_event *event)
 {
     const struct provider *provider = provider_named(event->provider);
     struct payment payment;
@@ -161,7 +162,7 @@ static struct error *process(struct ctx *ctx, const struct webhook_event *event)
     struct error *error;
     const char *id;
 
-    if (!provider || !event->payment_reference)
+    if (!event->payment_reference)
         return webhook_set_status(ctx, event->id, WEBHOOK_IGNORED, NULL);
     error = provider->fetch(ctx, event->payment_reference, &snapshot);
     if (error && error->code == E_NOT_FOUND)
@@ -174,6 +175,41 @@ static struct error *process(struct ctx *ctx, const struct webhook_event *event)
     TRY(apply_provider_state(ctx, id, &snapshot, &payment));
     failpoint("webhook_job", "after_apply");
     return webhook_set_status(ctx, event->id, WEBHOOK_PROCESSED, NULL);
+}
+
+/* What the payer has had kept. */
+static struct error *process_method(struct ctx *ctx, const struct webhook_event *event,
+    struct error *(*heard)(struct ctx *ctx, const char *provider, const char *reference, bool *known))
+{
+    struct error *error;
+    bool known = false;
+
+    if (!event->object_id)
+        return webhook_set_status(ctx, event->id, WEBHOOK_IGNORED, NULL);
+    error = heard(ctx, event->provider, event->object_id, &known);
+    if (error && error->code == E_NOT_FOUND)
+        return webhook_set_status(ctx, event->id, WEBHOOK_IGNORED, "unknown_object");
+    TRY(error);
+    return webhook_set_status(ctx, event->id, known ? WEBHOOK_PROCESSED : WEBHOOK_IGNORED, known ? NULL : "not_ours");
+}
+
+static struct error *process(struct ctx *ctx, const struct webhook_event *event)
+{
+    const struct provider *provider = provider_named(event->provider);
+
+    switch (provider ? provider->concern(event->type) : CONCERNS_NOTHING) {
+    case CONCERNS_PAYMENT:
+        return process_payment(ctx, event);
+    case CONCERNS_SETUP:
+        return process_method(ctx, event, method_setup_heard);
+    case CONCERNS_METHOD:
+        return process_method(ctx, event, method_heard);
+    case CONCERNS_MANDATE:
+        return process_method(ctx, event, method_mandate_heard);
+    case CONCERNS_NOTHING:
+        break;
+    }
+    return webhook_set_status(ctx, event->id, WEBHOOK_IGNORED, NULL);
 }
 
 struct error *webhook_task(struct ctx *ctx, const struct job *job)

@@ -31,6 +31,7 @@ struct method_view {
     const char *brand, *last4, *country, *fingerprint, *funding, *wallet;
     int exp_month, exp_year;
     const char *check_cvc, *check_postal, *check_line1; // "pass", "fail", "unavailable", "unchecked"
+    const char *customer;                               // the provider's, of one that is kept; NULL for others
 };
 
 enum decline_class {
@@ -109,6 +110,18 @@ struct snapshot {
     const char *fee_reference; // "txn_…"
 };
 
+/* How a method stands that is being kept for later, as its provider shows it. */
+struct setup_view {
+    const char *reference;     // "seti_…"
+    enum provider_state state; // SUCCEEDED: it can be charged without its owner
+    struct method_view method;
+    const char *mandate;    // the owner's permission to debit, where the method needs one
+    const char *method_id;  // ours, from its metadata
+    struct decline decline; // of the last try, when the state is WAITING after one
+    const char *client_secret, *next_action, *next_action_url;
+    bool livemode;
+};
+
 /* How a call that may move money ended. */
 enum outcome_kind {
     OUTCOME_DONE,         // answered; the snapshot says what it is now
@@ -122,6 +135,7 @@ struct outcome {
     enum outcome_kind kind;
     struct snapshot snapshot;  // of the payment, for DONE and DECLINED
     struct refund_view refund; // of a refund call
+    struct setup_view setup;   // of a call that keeps a method, for DONE and DECLINED
     enum error_code code;      // for the caller, when not DONE
     const char *detail;        // a sentence for the caller
     const char *cause;         // for the log
@@ -141,6 +155,7 @@ struct charge_request {
     const char *descriptor;
     const char *reference; // the merchant's
     json_t *metadata;
+    bool keep; // the method for later
 };
 
 struct confirm_request {
@@ -173,6 +188,30 @@ struct reversal {
 struct customer_request {
     const char *customer_id, *key;
     const char *email, *name; // may be NULL
+};
+
+/* A method to be kept for when its owner is not there. */
+struct setup_request {
+    const char *method_id, *key; // ours
+    const char *customer;        // the provider's
+    const char *type;            // only this one: "sepa_debit"; NULL is any that can be kept
+};
+
+/* What of a kept method may change; NULL and 0 stay as they are. */
+struct method_change {
+    const char *reference, *key;
+    int exp_month, exp_year;
+    const char *name, *email, *phone;
+    const char *line1, *line2, *city, *state, *postal_code, *country;
+};
+
+/* What an event is about; the rest is stored and left alone. */
+enum event_concern {
+    CONCERNS_NOTHING,
+    CONCERNS_PAYMENT, // or what hangs on one: a charge, a refund, a dispute
+    CONCERNS_SETUP,
+    CONCERNS_METHOD,
+    CONCERNS_MANDATE,
 };
 
 /* One event, from a verified webhook or a provider's list, read as far as it needs for storing. */
@@ -243,6 +282,19 @@ struct provider {
     struct error *(*fetch_refund)(struct ctx *ctx, const char *reference, struct refund_view *out);
     struct error *(*fetch_method)(struct ctx *ctx, const char *reference, struct method_view *out);
     struct error *(*create_customer)(struct ctx *ctx, const struct customer_request *request, const char **reference);
+
+    /* Keeping a method: made without asking its owner's bank, then confirmed with one; NULL where the provider keeps none.
+     * Whether the method of a payment to come is kept can be changed until it is confirmed. */
+    struct error *(*create_setup)(struct ctx *ctx, const struct setup_request *request, struct setup_view *out);
+    struct outcome (*confirm_setup)(struct ctx *ctx, const struct confirm_request *request);
+    struct error *(*fetch_setup)(struct ctx *ctx, const char *reference, struct setup_view *out);
+    struct error *(*cancel_setup)(struct ctx *ctx, const char *reference, const char *key);
+    struct error *(*update_method)(struct ctx *ctx, const struct method_change *change, struct method_view *out);
+    /* Nobody can pay with it any more; no error when that was so already. */
+    struct error *(*detach_method)(struct ctx *ctx, const char *reference, const char *key);
+    struct error *(*fetch_mandate)(struct ctx *ctx, const char *reference, bool *active);
+    struct error *(*keep_method)(struct ctx *ctx, const char *payment, bool keep, const char *key);
+
     /* Events since `after` (an event id, or NULL) and since a time, oldest first, at most `limit`. */
     struct error *(*list_events)(struct ctx *ctx, struct instant since, const char *after, int limit,
         struct provider_event **out, size_t *count);
@@ -259,6 +311,8 @@ struct provider {
         void *from, struct provider_event *out);
     /* What a stored payload is about. */
     struct error *(*parse)(struct ctx *ctx, struct bytes body, struct provider_event *out);
+    /* What an event of this type is about. */
+    enum event_concern (*concern)(const char *type);
 
     /* An amount as the provider's script in the payer's browser is told it; false when it cannot be said. */
     bool (*script_amount)(struct ctx *ctx, struct money amount, int64_t *out, const char **currency);

@@ -4,6 +4,7 @@
 #include "base/field.h"
 #include "sandbox/balance.h"
 #include "sandbox/disputes.h"
+#include "sandbox/events.h"
 #include "sandbox/intents.h"
 #include "sandbox/memory.h"
 #include "sandbox/refunds.h"
@@ -109,6 +110,39 @@ static struct failure *fail_payout(struct call *call, const json_t *asked, struc
     return payout_fail(call, json_get_text(asked, "payout"), out);
 }
 
+/* A card's network knows that it was replaced, and tells whoever keeps it. */
+static struct failure *card_update(struct call *call, const json_t *asked, struct record **out)
+{
+    const char *id = json_get_text(asked, "payment_method");
+    struct record *method = store_get(call->sandbox->store, KIND_METHOD, id);
+    json_t *card = method ? json_object_get(method->object, "card") : NULL;
+
+    if (!card)
+        return fail_missing(call, "payment_method", id ? id : "", "payment_method");
+    struct change change = change_begin(method);
+    json_object_update_existing(card, json_object_get(asked, "card"));
+    change_event(call, &change, "payment_method.automatically_updated");
+    change_end(&change);
+    *out = method;
+    return NULL;
+}
+
+/* The owner of a bank account takes back what he allowed. */
+static struct failure *mandate_end(struct call *call, const json_t *asked, struct record **out)
+{
+    const char *id = json_get_text(asked, "mandate");
+    struct record *mandate = store_get(call->sandbox->store, KIND_MANDATE, id);
+
+    if (!mandate)
+        return fail_missing(call, "mandate", id ? id : "", "mandate");
+    struct change change = change_begin(mandate);
+    set_text(mandate->object, "status", "inactive");
+    change_event(call, &change, "mandate.updated");
+    change_end(&change);
+    *out = mandate;
+    return NULL;
+}
+
 /* Money that moves for a reason of Stripe's own: a bill, a correction. */
 static struct failure *movement(struct call *call, const json_t *asked, struct record **out)
 {
@@ -136,6 +170,8 @@ static const struct {
     { "payout", payout },
     { "payout_fail", fail_payout },
     { "movement", movement },
+    { "card_update", card_update },
+    { "mandate_end", mandate_end },
 };
 
 struct failure *dashboard_do(struct call *call, const char *action, const json_t *asked, json_t **out)

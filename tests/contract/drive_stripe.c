@@ -47,13 +47,13 @@ static void create(void)
     } calls[] = {
         { "create.full",
             { "pay_1", "att_1", "pay:att_1:create", { 1099, "USD" }, true, "cus_1", "Two tickets, row \"7\" & drinks",
-                "SHOP*TICKETS 2026 <vip>", "order-17", full_metadata() } },
+                "SHOP*TICKETS 2026 <vip>", "order-17", full_metadata(), true } },
         { "create.bare", { .payment_id = "pay_2", .attempt_id = "att_2", .key = "k2", .amount = { 50, "EUR" } } },
-        { "create.jpy", { "pay_3", "att_3", "k3", { 500, "JPY" }, true, NULL, "", "", "", NULL } },
-        { "create.isk", { "pay_4", "att_4", "k4", { 5, "ISK" }, true, NULL, NULL, "2026", NULL, NULL } },
-        { "create.kwd", { "pay_5", "att_5", "k5", { 5120, "KWD" }, true, NULL, NULL, NULL, NULL, NULL } },
-        { "create.inexact", { "pay_6", "att_6", "k6", { 5124, "KWD" }, true, NULL, NULL, NULL, NULL, NULL } },
-        { "create.mga", { "pay_7", "att_7", "k7", { 500000, "MGA" }, true, NULL, NULL, NULL, NULL, NULL } },
+        { "create.jpy", { "pay_3", "att_3", "k3", { 500, "JPY" }, true, NULL, "", "", "", NULL, false } },
+        { "create.isk", { "pay_4", "att_4", "k4", { 5, "ISK" }, true, NULL, NULL, "2026", NULL, NULL, false } },
+        { "create.kwd", { "pay_5", "att_5", "k5", { 5120, "KWD" }, true, NULL, NULL, NULL, NULL, NULL, false } },
+        { "create.inexact", { "pay_6", "att_6", "k6", { 5124, "KWD" }, true, NULL, NULL, NULL, NULL, NULL, false } },
+        { "create.mga", { "pay_7", "att_7", "k7", { 500000, "MGA" }, true, NULL, NULL, NULL, NULL, NULL, false } },
     };
 
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
@@ -192,6 +192,67 @@ static void customers(void)
     }
 }
 
+static json_t *show_setup(const struct setup_view *setup)
+{
+    return json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:s?, s:s?, s:s?}", "reference", setup->reference, "state",
+        provider_state_names[setup->state], "method", setup->method.id, "method_id", setup->method_id, "decline",
+        decline_class_names[setup->decline.kind], "next_action", setup->next_action, "next_action_url",
+        setup->next_action_url, "mandate", setup->mandate);
+}
+
+static void setups(void)
+{
+    const char *back = "https://shop.example/back";
+    const struct {
+        const char *call;
+        struct confirm_request request;
+    } calls[] = {
+        { "setup.confirm", { "seti_succeeded", "k50", "pm_1", back, false, false } },
+        { "setup.action", { "seti_action", "k51", "pm_1", back, false, false } },
+        { "setup.declined", { "seti_declined", "k52", "pm_1", back, false, false } },
+        { "setup.no_method", { "seti_no_method", "k53", "pm_gone", back, false, false } },
+    };
+    struct setup_request requests[] = { { "pm_any", "pm:1:create", "cus_1", NULL },
+        { "pm_sepa", "pm:2:create", "cus_1", "sepa_debit" } };
+    struct setup_view setup;
+
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        struct error *error = stripe->create_setup(&ctx, &requests[i], &setup);
+
+        show(arena_printf(ctx.arena, "setup.create.%s", requests[i].method_id),
+            show_found(error, error ? json_null() : show_setup(&setup)));
+    }
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        struct outcome outcome = stripe->confirm_setup(&ctx, &calls[i].request);
+        json_t *shown = show_outcome(&outcome);
+
+        if (outcome.setup.reference)
+            json_object_set_new(shown, "setup", show_setup(&outcome.setup));
+        show(calls[i].call, shown);
+    }
+    struct error *error = stripe->fetch_setup(&ctx, "seti_succeeded", &setup);
+    show("setup.fetch", show_found(error, error ? json_null() : show_setup(&setup)));
+    show("setup.cancel", show_found(stripe->cancel_setup(&ctx, "seti_action", "k54"), json_null()));
+    show("setup.cancel_done", show_found(stripe->cancel_setup(&ctx, "seti_succeeded", "k55"), json_null()));
+}
+
+static void methods(void)
+{
+    struct method_change change = { "pm_1", "k60", 7, 2031, "Ann", "ann+1@example.org", "+49 30 1", "1 Main St", "",
+        "Berlin", "BE", "10115", "DE" };
+    struct method_view method;
+    bool active = false;
+    struct error *error = stripe->update_method(&ctx, &change, &method);
+
+    show("method.update", show_found(error, error ? json_null() : json_string(method.id)));
+    show("method.detach", show_found(stripe->detach_method(&ctx, "pm_1", "k61"), json_null()));
+    show("method.detach_gone", show_found(stripe->detach_method(&ctx, "pm_gone", "k62"), json_null()));
+    show("method.keep", show_found(stripe->keep_method(&ctx, "pi_succeeded", true, "k63"), json_null()));
+    show("method.keep_not", show_found(stripe->keep_method(&ctx, "pi_succeeded", false, "k64"), json_null()));
+    error = stripe->fetch_mandate(&ctx, "mandate_1", &active);
+    show("mandate", show_found(error, json_boolean(active)));
+}
+
 static void events(void)
 {
     const struct {
@@ -259,7 +320,7 @@ static void balance(void)
 int main(void)
 {
     void (*const parts[])(void) = { create, confirm, capture, cancel, refund, fetch, find, fetch_others, customers,
-        events, movements, balance };
+        setups, methods, events, movements, balance };
 
     signal(SIGPIPE, SIG_IGN);
     crypto_init();

@@ -62,6 +62,19 @@ const intents = {
   pi_disputed: intent('pi_disputed', { ...succeeded, latest_charge: charge({ disputed: true }) }),
 };
 
+function setup(id, more) {
+  return { ...resources.setup_intent, id, last_setup_error: null, next_action: null, managed_payments: null,
+    allowed_payment_method_types: null, metadata: { payment_method_id: 'pm_any' }, ...more };
+}
+
+const setups = {
+  seti_created: setup('seti_created', { payment_method: null, status: 'requires_payment_method' }),
+  seti_succeeded: setup('seti_succeeded', { status: 'succeeded', payment_method: { ...resources.payment_method, id: 'pm_1' }, mandate: 'mandate_1' }),
+  seti_action: setup('seti_action', { status: 'requires_action', payment_method: 'pm_1',
+    next_action: { type: 'redirect_to_url', redirect_to_url: { url: 'https://bank.example/3ds', return_url: 'https://shop.example/' } } }),
+  seti_declined: setup('seti_declined', { status: 'requires_payment_method', payment_method: null, last_setup_error: failure }),
+};
+
 function refund(id, more) {
   return { ...resources.refund, id, currency: 'usd', created: CREATED, payment_intent: 'pi_1', balance_transaction: 'txn_1', ...more };
 }
@@ -159,6 +172,22 @@ const answers = {
       .filter(({ id }) => !query.payout || ['txn_payout', 'txn_charge'].includes(id));
     return [200, page(asked, query, '/v1/balance_transactions')];
   },
+  'POST /v1/payment_intents/{id}': (id) => found(id),
+  'POST /v1/setup_intents': () => [200, setups.seti_created],
+  'GET /v1/setup_intents/{id}': (id) => (setups[id] ? [200, setups[id]] : missing('intent')),
+  'POST /v1/setup_intents/{id}/confirm': (id) => {
+    if (id === 'seti_no_method') return missing('payment_method');
+    if (id === 'seti_declined') return [402, { error: { ...failure, setup_intent: setups.seti_declined } }];
+    return [200, setups[id]];
+  },
+  'POST /v1/setup_intents/{id}/cancel': (id) => (id === 'seti_succeeded'
+    ? [400, { error: { type: 'invalid_request_error', code: 'setup_intent_unexpected_state', message: 'It succeeded' } }]
+    : [200, { ...setups[id], status: 'canceled', next_action: null }]),
+  'POST /v1/payment_methods/{id}': (id) => [200, { ...resources.payment_method, id }],
+  'POST /v1/payment_methods/{id}/detach': (id) => (id === 'pm_gone'
+    ? [400, { error: { type: 'invalid_request_error', message: 'It is not attached to a customer' } }]
+    : [200, { ...resources.payment_method, id, customer: null }]),
+  'GET /v1/mandates/{id}': (id) => [200, { ...resources.mandate, id, status: 'inactive' }],
   'GET /v1/payment_methods/{id}': (id) => [200, { ...resources.payment_method, id }],
   'POST /v1/customers': (_, form) => [200, { ...resources.customer, id: 'cus_1', discount: null, shipping: null, ...form }],
   'GET /v1/events': (_, query) => {
@@ -302,7 +331,7 @@ for (const version of ['2026-08-26.dahlia', '2026-10-28.endive']) {
       const { metadata, ...form } = created('pay_1');
       assert.deepStrictEqual(form, {
         amount: '1099', currency: 'usd', capture_method: 'automatic', automatic_payment_methods: { enabled: 'true' }, customer: 'cus_1',
-        description: 'Two tickets, row "7" & drinks', statement_descriptor_suffix: 'SHOPTICKETS 2026 vip',
+        description: 'Two tickets, row "7" & drinks', statement_descriptor_suffix: 'SHOPTICKETS 2026 vip', setup_future_usage: 'off_session',
       });
       assert.strictEqual(metadata.payment_id, 'pay_1');
       assert.strictEqual(metadata.attempt_id, 'att_1');
@@ -399,6 +428,25 @@ for (const version of ['2026-08-26.dahlia', '2026-10-28.endive']) {
         { metadata: { customer_id: 'cust_2' } },
       ]);
       assert.strictEqual(results['customer.full'].found, 'cus_1');
+    });
+
+    test('methods are kept, changed and forgotten', () => {
+      const [any, sepa] = sent('POST /v1/setup_intents').map((one) => one.form);
+      assert.deepStrictEqual(any, { customer: 'cus_1', usage: 'off_session', automatic_payment_methods: { enabled: 'true' }, metadata: { payment_method_id: 'pm_any' } });
+      assert.deepStrictEqual(sepa.allowed_payment_method_types, ['sepa_debit']);
+      assert.deepStrictEqual([results['setup.create.pm_any'].found.state, results['setup.create.pm_any'].found.reference], ['waiting', 'seti_created']);
+      const { setup: kept } = results['setup.confirm'];
+      assert.deepStrictEqual([kept.state, kept.method, kept.mandate, kept.method_id], ['succeeded', 'pm_1', 'mandate_1', 'pm_any']);
+      assert.deepStrictEqual(results['setup.fetch'].found, kept);
+      assert.strictEqual(results['setup.action'].setup.next_action_url, 'https://bank.example/3ds');
+      assert.deepStrictEqual([results['setup.declined'].outcome, results['setup.declined'].setup.decline], ['declined', 'insufficient_funds']);
+      assert.deepStrictEqual([results['setup.no_method'].outcome, results['setup.no_method'].code], ['refused', 'PAYMENT_METHOD_ERROR']);
+      assert.ok(!results['setup.cancel'].code && !results['setup.cancel_done'].code, 'one that has ended need not be cancelled');
+      assert.deepStrictEqual(sent('POST /v1/payment_methods/{id}')[0].form.card, { exp_month: '7', exp_year: '2031' });
+      assert.strictEqual(sent('POST /v1/payment_methods/{id}')[0].form.billing_details.email, 'ann+1@example.org');
+      assert.ok(!results['method.detach'].code);
+      assert.deepStrictEqual(sent('POST /v1/payment_intents/{id}').map((one) => one.form.setup_future_usage), ['off_session', '']);
+      assert.strictEqual(results.mandate.found, false);
     });
 
     test('movements are read, each of its kind, in the currency of the account and as their source says', () => {

@@ -89,6 +89,8 @@ enum dispute_standing stripe_standing(const char *status);
 MUST_CHECK struct error *stripe_refund_view(struct ctx *ctx, json_t *refund, struct refund_view *out);
 /* Fills snapshot->refunds from Stripe's list. `intent` is what the snapshot was made from. */
 MUST_CHECK struct error *stripe_list_refunds(struct ctx *ctx, json_t *intent, struct snapshot *snapshot);
+/* What the payer must do next, and where; both NULL when that is nothing. */
+void stripe_next_action(const json_t *action, const char **type, const char **url);
 void stripe_method_view(struct ctx *ctx, json_t *method, struct method_view *out);
 
 /* False when it is not an event. */
@@ -107,6 +109,17 @@ MUST_CHECK struct error *stripe_fetch_refund(struct ctx *ctx, const char *refere
 MUST_CHECK struct error *stripe_fetch_method(struct ctx *ctx, const char *reference, struct method_view *out);
 MUST_CHECK struct error *stripe_create_customer(struct ctx *ctx, const struct customer_request *request,
     const char **reference);
+MUST_CHECK struct error *stripe_create_setup(struct ctx *ctx, const struct setup_request *request,
+    struct setup_view *out);
+struct outcome stripe_confirm_setup(struct ctx *ctx, const struct confirm_request *request);
+MUST_CHECK struct error *stripe_fetch_setup(struct ctx *ctx, const char *reference, struct setup_view *out);
+MUST_CHECK struct error *stripe_cancel_setup(struct ctx *ctx, const char *reference, const char *key);
+MUST_CHECK struct error *stripe_update_method(struct ctx *ctx, const struct method_change *change,
+    struct method_view *out);
+MUST_CHECK struct error *stripe_detach_method(struct ctx *ctx, const char *reference, const char *key);
+MUST_CHECK struct error *stripe_fetch_mandate(struct ctx *ctx, const char *reference, bool *active);
+enum event_concern stripe_concern(const char *type);
+MUST_CHECK struct error *stripe_keep_method(struct ctx *ctx, const char *payment, bool keep, const char *key);
 MUST_CHECK struct error *stripe_list_events(struct ctx *ctx, struct instant since, const char *after, int limit,
     struct provider_event **out, size_t *count);
 MUST_CHECK struct error *stripe_list_movements(struct ctx *ctx, const struct movement_query *query,

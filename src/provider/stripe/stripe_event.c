@@ -118,6 +118,33 @@ static struct error *check_signature(struct ctx *ctx, struct bytes body, const c
     return NULL;
 }
 
+/* The events that do something here; docs/webhooks.md says what. The others are stored, and can be replayed by a version
+ * that knows more. A name that ends with a point stands for all below it. */
+static const struct {
+    const char *type;
+    enum event_concern concern;
+} concerns[] = {
+    { "payment_intent.", CONCERNS_PAYMENT },
+    { "charge.", CONCERNS_PAYMENT },
+    { "refund.", CONCERNS_PAYMENT },
+    { "review.", CONCERNS_PAYMENT },
+    { "radar.early_fraud_warning.", CONCERNS_PAYMENT },
+    { "setup_intent.", CONCERNS_SETUP },
+    { "payment_method.", CONCERNS_METHOD },
+    { "mandate.updated", CONCERNS_MANDATE },
+};
+
+enum event_concern stripe_concern(const char *type)
+{
+    for (size_t i = 0; i < sizeof(concerns) / sizeof(concerns[0]); i++) {
+        size_t length = strlen(concerns[i].type);
+
+        if (strncmp(type, concerns[i].type, length) == 0 && (concerns[i].type[length - 1] == '.' || !type[length]))
+            return concerns[i].concern;
+    }
+    return CONCERNS_NOTHING;
+}
+
 /* Events that carry their object, and those that only name it. */
 static bool read_object(json_t *event, struct provider_event *out)
 {

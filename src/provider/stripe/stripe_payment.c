@@ -73,7 +73,11 @@ static void read_card(const json_t *card, struct method_view *out)
 void stripe_method_view(struct ctx *ctx, json_t *method, struct method_view *out)
 {
     (void)ctx;
-    *out = (struct method_view){ .id = stripe_id(method), .type = json_get_text(method, "type") };
+    *out = (struct method_view){
+        .id = stripe_id(method),
+        .type = json_get_text(method, "type"),
+        .customer = stripe_id(json_object_get(method, "customer")),
+    };
     if (!out->type)
         return;
 
@@ -109,17 +113,18 @@ static void read_method(struct ctx *ctx, json_t *intent, json_t *charge, struct 
         out->check_line1 = charged.check_line1;
 }
 
-static void read_next_action(const json_t *action, struct snapshot *out)
+void stripe_next_action(const json_t *action, const char **what, const char **where)
 {
     static const char *const addresses[] = { "url", "hosted_instructions_url", "hosted_voucher_url",
         "hosted_verification_url" };
     const char *type = json_get_text(action, "type");
 
+    *what = *where = NULL;
     if (!type)
         return;
-    out->next_action = strcmp(type, "use_stripe_sdk") == 0 ? "use_sdk" : type;
-    for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]) && !out->next_action_url; i++)
-        out->next_action_url = json_get_text(json_object_get(action, type), addresses[i]);
+    *what = strcmp(type, "use_stripe_sdk") == 0 ? "use_sdk" : type;
+    for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]) && !*where; i++)
+        *where = json_get_text(json_object_get(action, type), addresses[i]);
 }
 
 /* Minor units of ours from one of the intent's or charge's amounts. */
@@ -197,7 +202,7 @@ struct error *stripe_snapshot(struct ctx *ctx, json_t *intent, struct snapshot *
     if (out->state == PROVIDER_STATE_WAITING && failure)
         out->decline = stripe_decline(failure);
     if (out->state == PROVIDER_STATE_ACTION)
-        read_next_action(json_object_get(intent, "next_action"), out);
+        stripe_next_action(json_object_get(intent, "next_action"), &out->next_action, &out->next_action_url);
     read_method(ctx, intent, charge, &out->method);
     read_fee(charge, out);
     return NULL;
@@ -290,6 +295,8 @@ struct outcome stripe_create(struct ctx *ctx, const struct charge_request *reque
     form_add(&form, "metadata[attempt_id]", "%s", request->attempt_id);
     if (request->reference)
         add_text(&form, "metadata[reference]", stripe_cut(ctx, request->reference, 500));
+    if (request->keep)
+        form_add(&form, "setup_future_usage", "off_session");
     stripe_add_metadata(ctx, &form, request->metadata);
     return post(ctx, "/v1/payment_intents", request->key, &form, false);
 }
