@@ -100,3 +100,37 @@ ALTER TABLE payments ADD COLUMN keeps_method boolean NOT NULL DEFAULT false;
 COMMENT ON COLUMN payments.keeps_method IS 'Whether the payer allowed that the payment method is kept for later.';
 ALTER TABLE checkout_sessions ADD COLUMN offers_saving boolean NOT NULL DEFAULT false;
 COMMENT ON COLUMN checkout_sessions.offers_saving IS 'Whether the page asks the payer to keep the payment method.';
+
+-- Persons, each under a key of his own: destroying it forgets him, wherever copies of the rest may be.
+
+CREATE TABLE person_keys (
+    customer_id text PRIMARY KEY REFERENCES customers,
+    key         bytea NOT NULL
+);
+COMMENT ON TABLE person_keys IS 'What the person behind a customer is encrypted with. Back it up apart and briefly: a row that comes back undoes an erasure.';
+COMMENT ON COLUMN person_keys.customer_id IS 'Whose.';
+COMMENT ON COLUMN person_keys.key IS 'The key, encrypted.';
+GRANT SELECT, INSERT, DELETE ON person_keys TO {{app_role}};
+
+ALTER TABLE customers ADD COLUMN erased_at timestamptz;
+COMMENT ON COLUMN customers.erased_at IS 'When the person was forgotten; NULL for all others.';
+CREATE INDEX checkout_sessions_customer ON checkout_sessions (customer_id, id) WHERE customer_id IS NOT NULL;
+CREATE INDEX webhook_events_object ON webhook_events (object_id) WHERE object_id IS NOT NULL;
+CREATE INDEX idempotency_keys_resource ON idempotency_keys (resource) WHERE resource IS NOT NULL;
+GRANT UPDATE (payload) ON events TO {{app_role}};
+COMMENT ON COLUMN events.payload IS 'The object as it was then; free text goes out of it when the person is erased.';
+
+CREATE FUNCTION without_person(value jsonb) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+BEGIN
+    IF jsonb_typeof(value) = 'object' THEN
+        RETURN (SELECT coalesce(jsonb_object_agg(key, CASE
+                    WHEN key IN ('metadata') THEN '{}'
+                    WHEN key IN ('description', 'email', 'name', 'reason', 'items', 'reference') THEN 'null'
+                    ELSE without_person(member) END), '{}')
+                  FROM jsonb_each(value) AS members (key, member));
+    ELSIF jsonb_typeof(value) = 'array' THEN
+        RETURN (SELECT coalesce(jsonb_agg(without_person(member)), '[]') FROM jsonb_array_elements(value) AS members (member));
+    END IF;
+    RETURN value;
+END $$;
+COMMENT ON FUNCTION without_person(jsonb) IS 'An object of ours without what may name a person: texts of the merchant and the person''s own data, at any depth.';

@@ -1,5 +1,6 @@
 #include "access/api_key.h"
 #include "customers/customer_api.h"
+#include "customers/customer_view.h"
 #include "customers/method_api.h"
 #include "customers/method_view.h"
 #include "events/decision.h"
@@ -27,6 +28,9 @@
 #include "pages/maintenance.h"
 #include "pages/service.h"
 #include "payments/checkout_api.h"
+#include "payments/checkout_view.h"
+#include "payments/erase.h"
+#include "payments/erase_api.h"
 #include "payments/payment_api.h"
 #include "payments/payment_view.h"
 #include "payments/reconcile.h"
@@ -83,6 +87,15 @@ const struct route routes[] = {
     { "GET", "/api/v1/customers/{id}", customer_api_get, ACCESS_API_KEY, .scope = "customers:read", .customers = true,
         .shown = customer_shown, .tag = "Customers",
         .summary = "One customer" },
+    { "PUT", "/api/v1/customers/{id}", customer_api_update, ACCESS_API_KEY, .scope = "customers:write",
+        .asked = customer_asked, .shown = customer_shown, .tag = "Customers",
+        .summary = "Change what is given of a customer" },
+    { "GET", "/api/v1/customers/{id}/export", customer_api_export, ACCESS_API_KEY, .scope = "customers:reveal",
+        .shown = customer_data_shown, .tag = "Customers",
+        .summary = "All that is kept of a customer" },
+    { "POST", "/api/v1/customers/{id}/erase", customer_api_erase, ACCESS_API_KEY, .scope = "customers:erase",
+        .asked = customer_erase_asked, .shown = customer_shown, .tag = "Customers",
+        .summary = "Forget the person, here and at the provider; the books stay and name nobody" },
 
     /* Payment methods */
     { "POST", "/api/v1/payment-methods", method_api_create, ACCESS_API_KEY, .scope = "payment_methods:write",

@@ -1,9 +1,11 @@
 #include "access/retention.h"
+#include "customers/customer.h"
 #include "customers/method.h"
 #include "events/audit.h"
 #include "jobs/job.h"
 #include "outward/delivery.h"
 #include "payments/checkout.h"
+#include "payments/erase.h"
 #include "payments/payment.h"
 #include "payments/reconcile.h"
 #include "payments/refund.h"
@@ -36,6 +38,10 @@ const struct task tasks[] = {
         .summary = "Asks the provider how a payment method stands that is being kept" },
     { "method.detach", method_detach_task, .lease = 120,
         .summary = "Has the provider forget a payment method that was removed here" },
+    { "customer.tell", customer_tell_task, .lease = 120,
+        .summary = "Tells the provider that a customer's address or name has changed" },
+    { "customer.erase", customer_erase_task, .lease = 120,
+        .summary = "Has the provider forget a customer who was erased here" },
     { "webhook.process", webhook_task, .lease = 120,
         .summary = "Reads the object of a stored event from the provider and applies it" },
     { "checkout.expire", checkout_expire_task, .lease = 120,

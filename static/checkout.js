@@ -36,6 +36,8 @@ const PAY_TRIES = 4;
 const LOOKS_MS = [2500, 6000, 15000];
 
 let busy = false;
+let loading = false;
+let ready = false;
 /** @type {Stripe | null} */
 let stripe = null;
 /** @type {StripeElements | null} */
@@ -402,13 +404,48 @@ async function confirm(payment) {
     return settle(error, answered);
 }
 
+/** The kept payment method that is chosen, "" for another one. */
+function savedMethod() {
+    const chosen = /** @type {HTMLInputElement | null} */ (find("input[name=saved]:checked"));
+    return chosen ? chosen.value : "";
+}
+
+function mayKeep() {
+    const box = /** @type {HTMLInputElement | null} */ (find("#save"));
+    return Boolean(box && box.checked);
+}
+
+/** What the server has to know of the payer's choice. */
+function choice() {
+    const email = /** @type {HTMLInputElement | null} */ (document.getElementById("email"));
+    const method = savedMethod();
+
+    if (method) return { payment_method_id: method };
+    return {
+        ...(email && email.value.trim() ? { email: email.value.trim() } : {}),
+        ...(find("#save") ? { save: mayKeep() } : {}),
+    };
+}
+
+/** The form of another payment method shows when it is asked for, and is only loaded then. */
+function showChoice() {
+    const method = savedMethod();
+    const pay = /** @type {HTMLButtonElement | null} */ (find("[data-pay]"));
+
+    find("[data-new]")?.toggleAttribute("hidden", method !== "");
+    if (method === "" && !stripe && !loading) {
+        loading = true;
+        mount();
+    }
+    if (pay && !busy) pay.disabled = method === "" && !ready;
+}
+
 /** Asks for the payment; another tab that asks at the same moment goes first. @returns {Promise<Answer>} */
 async function askToPay() {
-    const email = /** @type {HTMLInputElement | null} */ (document.getElementById("email"));
     const wait = pacer();
 
     for (let tries = 1; ; tries += 1) {
-        const answer = await ask(main.dataset.payUrl || "", email && email.value.trim() ? { email: email.value.trim() } : {});
+        const answer = await ask(main.dataset.payUrl || "", choice());
         if (answer.status !== 409 || tries === PAY_TRIES) return answer;
         await wait();
     }
@@ -417,7 +454,8 @@ async function askToPay() {
 /** @param {SubmitEvent} event */
 async function submit(event) {
     event.preventDefault();
-    if (busy || !stripe || !elements) return;
+    const method = savedMethod();
+    if (busy || (!method && (!stripe || !elements))) return;
     lock(true);
     clearErrors();
     setState("submitting");
@@ -425,8 +463,9 @@ async function submit(event) {
     write("[data-message]", "");
     progress(text("submitting"));
 
-    const wrongs = checkEmail();
-    const checked = await elements.submit();
+    const wrongs = method ? [] : checkEmail();
+    if (!method && elements && find("#save")) elements.update({ setupFutureUsage: mayKeep() ? "off_session" : null });
+    const checked = method || !elements ? {} : await elements.submit();
     if (checked.error) wrongs.push({ field: "card", message: checked.error.message || text("card_check") });
     if (wrongs.length) return fieldError(wrongs);
 
@@ -439,11 +478,12 @@ async function submit(event) {
         return settle(undefined, false);
     }
     if (answer.status >= 400) return refused(answer);
-    if (answer.body.state === "already_paid") {
+    if (!method && answer.body.state === "already_paid") {
         if (form) form.hidden = true;
         return alreadyPaid(answer.body);
     }
-    if (!answer.body.client_secret) return showTruth();
+    if (method && answer.body.action_url) return location.assign(answer.body.action_url);
+    if (method || !answer.body.client_secret) return showTruth();
     return confirm(answer.body);
 }
 
@@ -536,6 +576,7 @@ async function mount() {
         });
         element.on("ready", () => {
             find(".skeleton")?.remove();
+            ready = true;
             if (main.dataset.state === "loading") {
                 setState(shown);
                 progress("");
@@ -624,8 +665,9 @@ function start() {
     const other = find("[data-other]");
     if (form) {
         form.addEventListener("submit", submit);
-        if (other) other.addEventListener("toggle", () => stripe || mount(), { once: true });
-        else mount();
+        if (other) other.addEventListener("toggle", showChoice, { once: true });
+        else showChoice();
+        for (const radio of main.querySelectorAll("input[name=saved]")) radio.addEventListener("change", showChoice);
     }
     if (main.dataset.clientSecret) {
         find("[data-authenticate]")?.addEventListener("click", (event) => {

@@ -53,4 +53,11 @@ struct bytes seal(struct ctx *ctx, const char *place, struct bytes plain);
 /* E_INTERNAL_ERROR when it was changed, swapped, or its key is gone. */
 MUST_CHECK struct error *unseal(struct ctx *ctx, const char *place, struct bytes sealed, struct bytes *plain);
 
+/* The same under a key of 32 bytes that is kept elsewhere, such as a person's own: whoever destroys it makes unreadable what
+ * it sealed. is_sealed_under() tells such data from what seal() made. */
+struct bytes seal_under(struct ctx *ctx, const uint8_t key[32], const char *place, struct bytes plain);
+MUST_CHECK struct error *unseal_under(struct ctx *ctx, const uint8_t key[32], const char *place, struct bytes sealed,
+    struct bytes *plain);
+bool is_sealed_under(struct bytes sealed);
+
 #endif

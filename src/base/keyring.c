@@ -243,10 +243,8 @@ static EVP_CIPHER_CTX *cipher_new(const struct key *key, const uint8_t *nonce, b
     return cipher;
 }
 
-struct bytes seal(struct ctx *ctx, const char *place, struct bytes plain)
+static struct bytes encrypt(struct ctx *ctx, const struct key *key, const char *place, struct bytes plain)
 {
-    const struct keyring *keyring = ctx->config->keyring;
-    const struct key *key = &keyring->keys[keyring->count - 1];
     size_t header = header_length(key->kid);
     uint8_t *sealed = arena_alloc(ctx->arena, header + NONCE_SIZE + plain.length + TAG_SIZE);
     uint8_t *nonce = sealed + header, *text = nonce + NONCE_SIZE, *tag = text + plain.length;
@@ -265,6 +263,36 @@ struct bytes seal(struct ctx *ctx, const char *place, struct bytes plain)
         && EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, TAG_SIZE, tag) == 1);
     EVP_CIPHER_CTX_free(cipher);
     return (struct bytes){ sealed, (size_t)(tag + TAG_SIZE - sealed) };
+}
+
+struct bytes seal(struct ctx *ctx, const char *place, struct bytes plain)
+{
+    const struct keyring *keyring = ctx->config->keyring;
+
+    return encrypt(ctx, &keyring->keys[keyring->count - 1], place, plain);
+}
+
+/* A key that is in no file has no name. */
+static struct key nameless(const uint8_t secret[KEY_SIZE])
+{
+    struct key key = { 0 };
+
+    memcpy(key.secret, secret, KEY_SIZE);
+    return key;
+}
+
+struct bytes seal_under(struct ctx *ctx, const uint8_t secret[KEY_SIZE], const char *place, struct bytes plain)
+{
+    struct key key = nameless(secret);
+    struct bytes sealed = encrypt(ctx, &key, place, plain);
+
+    wipe(&key, sizeof(key));
+    return sealed;
+}
+
+bool is_sealed_under(struct bytes sealed)
+{
+    return sealed.length > 2 && sealed.data[0] == FORMAT && sealed.data[1] == 0;
 }
 
 /* The parts of a blob. */
@@ -315,6 +343,19 @@ static struct error *unreadable(struct ctx *ctx, const char *place, const char *
     return error_cause(ctx, error, "%s: %s", place, cause);
 }
 
+static struct error *open_blob(struct ctx *ctx, const struct key *key, const char *place, struct bytes sealed,
+    const struct blob *blob, struct bytes *plain)
+{
+    uint8_t *text = arena_alloc(ctx->arena, blob->length + 1);
+
+    if (!decrypt(key, place, sealed, blob, text)) {
+        wipe(text, blob->length);
+        return unreadable(ctx, place, "was changed, or belongs to another place");
+    }
+    *plain = (struct bytes){ text, blob->length };
+    return NULL;
+}
+
 struct error *unseal(struct ctx *ctx, const char *place, struct bytes sealed, struct bytes *plain)
 {
     struct blob blob;
@@ -324,12 +365,18 @@ struct error *unseal(struct ctx *ctx, const char *place, struct bytes sealed, st
     const struct key *key = find(ctx->config->keyring, blob.kid);
     if (!key)
         return unreadable(ctx, place, arena_printf(ctx->arena, "the key %s is not in the keys file", blob.kid));
+    return open_blob(ctx, key, place, sealed, &blob, plain);
+}
 
-    uint8_t *text = arena_alloc(ctx->arena, blob.length + 1);
-    if (!decrypt(key, place, sealed, &blob, text)) {
-        wipe(text, blob.length);
-        return unreadable(ctx, place, "was changed, or belongs to another place");
-    }
-    *plain = (struct bytes){ text, blob.length };
-    return NULL;
+struct error *unseal_under(struct ctx *ctx, const uint8_t secret[KEY_SIZE], const char *place, struct bytes sealed,
+    struct bytes *plain)
+{
+    struct key key = nameless(secret);
+    struct blob blob;
+
+    if (!take_apart(sealed, &blob))
+        return unreadable(ctx, place, "is not sealed data");
+    struct error *error = open_blob(ctx, &key, place, sealed, &blob, plain);
+    wipe(&key, sizeof(key));
+    return error;
 }

@@ -1,78 +1,56 @@
 #include "customers/customer.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "access/idempotency.h"
 #include "base/arena.h"
-#include "base/crypto.h"
 #include "base/ctx.h"
 #include "base/id.h"
 #include "customers/customer_store.h"
+#include "customers/customer_view.h"
+#include "customers/person.h"
 #include "db/db.h"
 #include "events/audit.h"
+#include "jobs/job.h"
 #include "provider/provider.h"
 
-static const char *place(struct ctx *ctx, const char *column, const char *id)
-{
-    return arena_printf(ctx->arena, "customer_persons.%s:%s", column, id);
-}
-
-static struct bytes seal_text(struct ctx *ctx, const char *column, const char *id, const char *text)
-{
-    return text ? seal(ctx, place(ctx, column, id), bytes_of(text)) : (struct bytes){ 0 };
-}
-
-static struct error *unseal_text(struct ctx *ctx, const char *column, const char *id, struct bytes sealed,
-    const char **out)
-{
-    struct bytes plain;
-
-    *out = NULL;
-    if (!sealed.data)
-        return NULL;
-    TRY(unseal(ctx, place(ctx, column, id), sealed, &plain));
-    *out = arena_strndup(ctx->arena, (const char *)plain.data, plain.length);
-    return NULL;
-}
-
-/* An address is found again by a keyed hash of its usual form; the address itself is nowhere in the clear. */
-static struct bytes email_index(struct ctx *ctx, const char *email)
-{
-    uint8_t key[32], *hash;
-    char *usual;
-
-    if (!email)
-        return (struct bytes){ 0 };
-    usual = arena_strdup(ctx->arena, email);
-    for (char *letter = usual; *letter; letter++)
-        *letter = (char)tolower((unsigned char)*letter);
-    hash = arena_alloc(ctx->arena, 32);
-    keyring_derive(ctx->config->keyring, "index", key);
-    hmac_sha256((struct bytes){ key, sizeof key }, bytes_of(usual), hash);
-    wipe(key, sizeof key);
-    return (struct bytes){ hash, 32 };
-}
+const struct field customer_shown[] = {
+    FIELD(struct customer, id),
+    FIELD(struct customer, reference),
+    FIELD(struct customer, email),
+    FIELD(struct customer, name),
+    FIELD(struct customer, metadata, .object = true),
+    FIELD(struct customer, erased_at, .omit_empty = true),
+    FIELD(struct customer, created_at),
+    FIELD(struct customer, updated_at),
+    FIELD_END,
+};
 
 static struct error *open_row(struct ctx *ctx, const struct customer_row *row, struct customer *out)
 {
+    struct person person;
+
     *out = (struct customer){
         .id = row->id,
         .mode = row->mode,
         .reference = row->reference,
         .metadata = row->metadata,
+        .erased_at = row->erased_at,
         .created_at = row->created_at,
         .updated_at = row->updated_at,
     };
-    TRY(unseal_text(ctx, "email", row->id, row->email, &out->email));
-    return unseal_text(ctx, "name", row->id, row->name, &out->name);
+    TRY(person_open(ctx, row->id, &row->person, &person));
+    out->email = person.email;
+    out->name = person.name;
+    return NULL;
 }
 
-static struct error *insert(struct ctx *ctx, const struct customer_row *row, const struct customer_details *details,
-    bool *inserted)
+static struct error *insert(struct ctx *ctx, const struct customer_row *row, bool *inserted)
 {
     TRY(idempotency_take(ctx, row->id));
-    TRY(customer_row_insert(ctx, row, email_index(ctx, details->email), inserted));
+    TRY(customer_row_insert(ctx, row, inserted));
+    if (*inserted && (row->person.email.data || row->person.name.data))
+        TRY(person_row_put(ctx, row->id, &row->person));
     return *inserted ? audit_add(ctx, "customer.created", row->id, NULL) : NULL;
 }
 
@@ -97,8 +75,6 @@ struct error *customer_create(struct ctx *ctx, const struct customer_details *de
         .mode = ctx->config->mode,
         .reference = details->reference,
         .metadata = details->metadata ? details->metadata : json_in(ctx->arena, json_object()),
-        .email = seal_text(ctx, "email", id, details->email),
-        .name = seal_text(ctx, "name", id, details->name),
         .created_at = ctx->now,
         .updated_at = ctx->now,
     };
@@ -107,7 +83,8 @@ struct error *customer_create(struct ctx *ctx, const struct customer_details *de
     *existed = false;
     if (idempotency_is_taken_over(ctx))
         return taken_over(ctx, details, out);
-    TRY(IN_TX(ctx, insert(ctx, &row, details, &inserted)));
+    TRY(person_seal(ctx, id, &(struct person){ details->email, details->name }, (struct bytes){ 0 }, &row.person));
+    TRY(IN_TX(ctx, insert(ctx, &row, &inserted)));
     *existed = !inserted;
     if (!inserted)
         TRY(customer_row_by_reference(ctx, details->reference, &row, &found));
@@ -127,7 +104,7 @@ struct error *customer_list(struct ctx *ctx, const char *reference, const char *
 {
     struct field_list rows;
 
-    TRY(customer_row_list(ctx, reference, email_index(ctx, email), cursor, limit, &rows));
+    TRY(customer_row_list(ctx, reference, person_email_index(ctx, email), cursor, limit, &rows));
     out->count = rows.count;
     out->items = arena_array(ctx->arena, rows.count + 1, sizeof(struct customer));
     for (size_t i = 0; i < rows.count; i++)
@@ -144,6 +121,8 @@ struct error *customer_resolve(struct ctx *ctx, const char *id, const char **out
         error = NULL;
         error_add_field(ctx, &error, "#/customer_id", "there is no such customer");
     }
+    if (!error && instant_is_set(row.erased_at))
+        error_add_field(ctx, &error, "#/customer_id", "this customer was erased");
     TRY(error);
     *out = row.id;
     return NULL;
@@ -170,6 +149,62 @@ struct error *customer_of_principal(struct ctx *ctx, const char **out)
     TRY(error);
     *out = ctx->principal.customer_id = customer.id;
     return NULL;
+}
+
+/* Changing ---------------------------------------------------------------------------------------------------------- */
+
+static struct error *write(struct ctx *ctx, const char *id, const struct customer_details *details,
+    struct customer *out)
+{
+    struct customer_row row;
+
+    TRY(customer_row_lock(ctx, id, &row));
+    TRY(idempotency_take(ctx, row.id));
+    if (instant_is_set(row.erased_at))
+        return error_new(ctx, E_INVALID_STATUS, "This customer was erased.");
+    TRY(open_row(ctx, &row, out));
+    struct person person = { details->email ? details->email : out->email, details->name ? details->name : out->name };
+    row.reference = details->reference ? details->reference : row.reference;
+    row.metadata = details->metadata ? details->metadata : row.metadata;
+    struct error *error = customer_row_update(ctx, &row);
+    if (error && error->constraint)
+        return error_new(ctx, E_CONFLICT, "Another customer has this reference.");
+    TRY(error);
+    if (details->email || details->name) {
+        TRY(person_seal(ctx, row.id, &person, row.person.key, &row.person));
+        TRY(person_row_put(ctx, row.id, &row.person));
+        TRY(job_add(ctx, "customer.tell", row.id));
+    }
+    TRY(audit_add(ctx, "customer.updated", row.id,
+        json_in(ctx->arena,
+            json_pack("{sb, sb, sb, sb}", "email", details->email != NULL, "name", details->name != NULL, "reference",
+                details->reference != NULL, "metadata", details->metadata != NULL))));
+    return customer_get(ctx, row.id, out);
+}
+
+struct error *customer_change(struct ctx *ctx, const char *id, const struct customer_details *details,
+    struct customer *out)
+{
+    return IN_TX(ctx, write(ctx, id, details, out));
+}
+
+/* What changed is told the provider, who knows the person too. */
+struct error *customer_tell_task(struct ctx *ctx, const struct job *job)
+{
+    const char *provider = provider_list()[0]->name, *reference;
+    struct customer customer;
+
+    TRY(customer_get(ctx, job->subject, &customer));
+    TRY(customer_account_get(ctx, customer.id, provider, &reference));
+    if (!reference || instant_is_set(customer.erased_at))
+        return NULL;
+    return provider_named(provider)->update_customer(ctx, reference,
+        &(struct customer_request){
+            .customer_id = customer.id,
+            .key = arena_printf(ctx->arena, "cust:%s:update:%s", customer.id, id_new(ctx, "try")),
+            .email = customer.email,
+            .name = customer.name,
+        });
 }
 
 struct error *customer_account(struct ctx *ctx, const char *customer_id, const char *provider, const char **reference)

@@ -17,7 +17,7 @@ struct customer {
     const char *reference; // the merchant's own id of the user
     const char *email, *name;
     json_t *metadata;
-    struct instant created_at, updated_at;
+    struct instant erased_at, created_at, updated_at;
 };
 
 struct customer_details {
@@ -34,7 +34,11 @@ MUST_CHECK struct error *customer_get(struct ctx *ctx, const char *id, struct cu
 MUST_CHECK struct error *customer_list(struct ctx *ctx, const char *reference, const char *email, const char *cursor,
     int64_t limit, struct field_list *out);
 
-/* Our id of a customer named by ours or a provider's id; a field error when there is none. */
+/* What is given; the rest stays. E_CONFLICT for a reference that another has. */
+MUST_CHECK struct error *customer_change(struct ctx *ctx, const char *id, const struct customer_details *details,
+    struct customer *out);
+
+/* Our id of a customer named by ours or a provider's id; a field error when there is none, or he was erased. */
 MUST_CHECK struct error *customer_resolve(struct ctx *ctx, const char *id, const char **out);
 
 /* The customer whose token it is, made when nobody has met him before; NULL for another principal. */
@@ -43,5 +47,8 @@ MUST_CHECK struct error *customer_of_principal(struct ctx *ctx, const char **out
 /* What the provider calls this customer; made there when it knows none, once. Asks the provider: no transaction may be open. */
 MUST_CHECK struct error *customer_account(struct ctx *ctx, const char *customer_id, const char *provider,
     const char **reference);
+
+struct job;
+struct error *customer_tell_task(struct ctx *ctx, const struct job *job);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/ctx.h"
 #include "customers/customer.h"
+#include "customers/customer_view.h"
 #include "web/reply.h"
 #include "web/request.h"
 
@@ -30,17 +31,6 @@ const struct field customer_asked[] = {
     FIELD_END,
 };
 
-const struct field customer_shown[] = {
-    FIELD(struct customer, id),
-    FIELD(struct customer, reference),
-    FIELD(struct customer, email),
-    FIELD(struct customer, name),
-    FIELD(struct customer, metadata, .object = true),
-    FIELD(struct customer, created_at),
-    FIELD(struct customer, updated_at),
-    FIELD_END,
-};
-
 struct error *customer_api_create(struct request *r)
 {
     struct customer_details details = { 0 };
@@ -51,6 +41,16 @@ struct error *customer_api_create(struct request *r)
     TRY(customer_create(r->ctx, &details, &customer, &existed));
     reply_header(r, "Location", "/api/v1/customers/%s", customer.id);
     return reply_json(r, existed ? 200 : 201, customer_shown, &customer);
+}
+
+struct error *customer_api_update(struct request *r)
+{
+    struct customer_details details = { 0 };
+    struct customer customer;
+
+    TRY(request_json(r, customer_asked, &details));
+    TRY(customer_change(r->ctx, request_path(r, "id"), &details, &customer));
+    return reply_json(r, 200, customer_shown, &customer);
 }
 
 struct error *customer_api_get(struct request *r)

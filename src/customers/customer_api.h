@@ -7,8 +7,9 @@ struct request;
 
 struct error *customer_api_create(struct request *r);
 struct error *customer_api_get(struct request *r);
+struct error *customer_api_update(struct request *r);
 struct error *customer_api_list(struct request *r);
 
-extern const struct field customer_asked[], customer_shown[], customer_list_query[];
+extern const struct field customer_asked[], customer_list_query[];
 
 #endif

@@ -3,8 +3,11 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/check.h"
 #include "base/config.h"
+#include "base/crypto.h"
 #include "base/ctx.h"
+#include "customers/method.h"
 #include "http/breaker.h"
 #include "payments/checkout.h"
 #include "payments/payment.h"
@@ -17,6 +20,7 @@
 #define POLL_MS 1000      // when a page that waits may look again first
 #define REFRESH_SECONDS 5 // … and a page without scripts
 #define CARD_PROVIDER "stripe"
+#define SAVED_AT_MOST 20
 
 /* A state of the page: what it says and what can be done in it. The texts are the catalogue's "<name>_heading" and
  * "<name>" unless another name stands here. */
@@ -473,11 +477,82 @@ static bool asks_email(const struct checkout_door *door)
     return door->session ? !door->session->customer_id : !door->payment->customer_id;
 }
 
-static void add_form(const struct page *page, json_t *view)
+static const char *customer_of(const struct checkout_door *door)
 {
+    return door->session ? door->session->customer_id : door->payment->customer_id;
+}
+
+static const char *saved_note(const struct page *page, const struct method *method, bool expired)
+{
+    json_t *values;
+    const char *expiry;
+
+    if (!method->exp_year)
+        return method->is_default ? text(page, "saved_default") : "";
+    values = json_in(page->ctx->arena,
+        json_pack("{s:s, s:s}", "month", arena_printf(page->ctx->arena, "%02d", method->exp_month), "year",
+            arena_printf(page->ctx->arena, "%d", method->exp_year)));
+    expiry = locale_fill(page->ctx, text(page, expired ? "saved_expired" : "saved_expires"), values);
+    return method->is_default ? arena_printf(page->ctx->arena, "%s · %s", text(page, "saved_default"), expiry) : expiry;
+}
+
+static json_t *saved_view(const struct page *page, const struct method *method, bool first)
+{
+    bool expired = method_is_expired(page->ctx, method);
+    json_t *values = json_in(page->ctx->arena,
+        json_pack("{s:s, s:s}", "brand", brand_name(method->brand ? method->brand : method->type), "last4",
+            method->last4 ? method->last4 : "····"));
+
+    return json_pack("{s:s, s:s, s:s, s:s, s:b, s:b}", "id", method->id, "last4", method->last4 ? method->last4 : "",
+        "label", locale_fill(page->ctx, text(page, "receipt_card"), values), "note", saved_note(page, method, expired),
+        "expired", expired, "checked", first && !expired);
+}
+
+static bool same_card(const struct method *a, const struct method *b)
+{
+    return a->fingerprint.data && b->fingerprint.data && a->exp_year == b->exp_year && a->exp_month == b->exp_month
+        && same_bytes(a->fingerprint, b->fingerprint);
+}
+
+/* The usual one first, then the newest; the same card is shown once. */
+static struct error *add_saved(const struct page *page, json_t *view)
+{
+    struct method_filter filter = { .limit = SAVED_AT_MOST,
+        .customer_id = customer_of(&page->door),
+        .status = METHOD_ACTIVE,
+        .of_status = true };
+    struct field_list list = { 0 };
+    json_t *saved = json_in(page->ctx->arena, json_array());
+
+    if (!filter.customer_id)
+        return NULL;
+    TRY(method_list(page->ctx, &filter, &list));
+    const struct method *methods = list.items;
+    for (int turn = 0; turn < 2; turn++) {
+        for (size_t i = 0; i < list.count; i++) {
+            bool known = false;
+            for (size_t j = 0; j < list.count && !known; j++)
+                known = (j < i || methods[j].is_default) && j != i && same_card(&methods[i], &methods[j]);
+            if (methods[i].is_default == (turn == 0) && (turn == 0 || !known))
+                json_array_append_new(saved, saved_view(page, &methods[i], json_array_size(saved) == 0));
+        }
+    }
+    json_object_set(view, "saved", saved);
+    json_object_set_new(view, "saved_shown", json_boolean(json_array_size(saved) > 0));
+    json_object_set_new(view, "other_checked",
+        json_boolean(!json_is_true(json_object_get(json_array_get(saved, 0), "checked"))));
+    return NULL;
+}
+
+static struct error *add_form(const struct page *page, json_t *view)
+{
+    const struct checkout *session = page->door.session;
+
+    json_object_set_new(view, "save_offered", json_boolean(session && session->offers_saving));
     json_object_set_new(view, "form", json_true());
     json_object_set_new(view, "folded", json_boolean(page->state == &state_action));
     json_object_set_new(view, "email_asked", json_boolean(asks_email(&page->door)));
+    return add_saved(page, view);
 }
 
 static struct error *show(const struct page *page, const char *client_secret)
@@ -490,7 +565,7 @@ static struct error *show(const struct page *page, const char *client_secret)
     json_object_set_new(view, "expires", json_boolean(expires(page)));
     add_ways(page, view);
     if (page->state->form && !client_secret)
-        add_form(page, view);
+        TRY(add_form(page, view));
     if (page->state->waits && !client_secret)
         json_object_set_new(view, "refresh", json_integer(REFRESH_SECONDS));
     json_object_set_new(view, "retry_shown", json_boolean(page->state == &state_down));
@@ -567,16 +642,20 @@ static const char *check_email(struct ctx *ctx, const char *email)
 }
 
 struct pay_request {
+    const char *payment_method_id; // a kept one
+    bool save;
     const char *email; // goes from the browser to the provider; asked here so that a wrong one is found first
 };
 
 const struct field checkout_page_pay_asked[] = {
+    FIELD(struct pay_request, payment_method_id, .optional = true, .max = 255, .check = check_id),
+    FIELD(struct pay_request, save, .optional = true),
     FIELD(struct pay_request, email, .optional = true, .max = 254, .check = check_email, .secret = true),
     FIELD_END,
 };
 
 struct pay_answer {
-    const char *state, *heading, *message, *payment_id, *client_secret, *return_url;
+    const char *state, *heading, *message, *payment_id, *client_secret, *return_url, *action_url;
 };
 
 const struct field checkout_page_pay_shown[] = {
@@ -586,6 +665,7 @@ const struct field checkout_page_pay_shown[] = {
     FIELD(struct pay_answer, payment_id),
     FIELD(struct pay_answer, client_secret, .omit_empty = true, .secret = true),
     FIELD(struct pay_answer, return_url),
+    FIELD(struct pay_answer, action_url, .omit_empty = true, .summary = "Where the bank asks the payer"),
     FIELD_END,
 };
 
@@ -602,6 +682,7 @@ static struct error *answer_pay(struct page *page, const char *client_secret)
         .payment_id = page->door.payment ? page->door.payment->id : NULL,
         .client_secret = page->state->form ? client_secret : NULL,
         .return_url = return_address(page),
+        .action_url = action_address(page),
     };
     return reply_json(page->r, 200, checkout_page_pay_shown, &answer);
 }
@@ -609,7 +690,8 @@ static struct error *answer_pay(struct page *page, const char *client_secret)
 /* That it cannot be paid now is an answer, and the page shows why. */
 static bool is_about_state(const struct error *error)
 {
-    return error->code == E_GONE || error->code == E_INVALID_STATUS || error->code == E_CONFLICT;
+    return error->code == E_GONE || error->code == E_INVALID_STATUS || error->code == E_CONFLICT
+        || error->code == E_CARD_DECLINED || error->code == E_INSUFFICIENT_FUNDS;
 }
 
 struct error *checkout_page_pay(struct request *r)
@@ -619,8 +701,9 @@ struct error *checkout_page_pay(struct request *r)
     const char *client_secret = NULL;
 
     TRY(request_json(r, checkout_page_pay_asked, &request));
+    struct checkout_choice choice = { request.payment_method_id, request.save };
     struct error *error =
-        checkout_pay(r->ctx, request_path(r, "session"), request_path(r, "key"), &page.door, &client_secret);
+        checkout_pay(r->ctx, request_path(r, "session"), request_path(r, "key"), &choice, &page.door, &client_secret);
     if (error && !is_about_state(error))
         return error;
     if (error) {

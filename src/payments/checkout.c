@@ -12,6 +12,7 @@
 #include "base/failpoint.h"
 #include "base/id.h"
 #include "customers/customer.h"
+#include "customers/method.h"
 #include "db/db.h"
 #include "events/audit.h"
 #include "jobs/job.h"
@@ -95,6 +96,7 @@ struct error *checkout_create(struct ctx *ctx, const struct checkout_request *re
         .success_url = request->success_url,
         .cancel_url = request->cancel_url,
         .capture = request->capture ? CAPTURE_AUTOMATIC : CAPTURE_MANUAL,
+        .offers_saving = request->save_payment_method,
         .locale = request->locale,
         .metadata = request->metadata ? request->metadata : json_in(ctx->arena, json_object()),
         .created_by = principal_name(&ctx->principal),
@@ -105,6 +107,11 @@ struct error *checkout_create(struct ctx *ctx, const struct checkout_request *re
     TRY(sum_items(ctx, request, &out->amount));
     if (request->customer_id)
         TRY(customer_resolve(ctx, request->customer_id, &out->customer_id));
+    if (request->save_payment_method && !out->customer_id) {
+        struct error *error = NULL;
+        error_add_field(ctx, &error, "#/customer_id", "is needed: a payment method is kept for a customer");
+        return error;
+    }
     return IN_TX(ctx, insert(ctx, out));
 }
 
@@ -173,7 +180,7 @@ static struct error *check_open(struct ctx *ctx, const struct checkout *session)
                                                   : "This checkout was cancelled.");
 }
 
-static struct error *first_payment(struct ctx *ctx, const struct checkout *session, struct payment *out)
+static struct error *first_payment(struct ctx *ctx, const struct checkout *session, bool keep, struct payment *out)
 {
     struct payment_request request = {
         .amount = session->amount,
@@ -184,6 +191,7 @@ static struct error *first_payment(struct ctx *ctx, const struct checkout *sessi
         .metadata = session->metadata,
         .capture = session->capture == CAPTURE_AUTOMATIC,
         .confirmation = CONFIRMATION_MANUAL,
+        .keep = keep,
         .checkout_id = session->id,
     };
 
@@ -216,8 +224,36 @@ static struct error *open_door(struct ctx *ctx, const char *payment_id, struct p
     }
 }
 
-struct error *checkout_pay(struct ctx *ctx, const char *id, const char *key, struct checkout_door *out,
-    const char **client_secret)
+/* A kept method of the session's own customer; nobody pays with what belongs to another. */
+static struct error *check_choice(struct ctx *ctx, const struct checkout_door *door,
+    const struct checkout_choice *choice)
+{
+    const char *customer_id = door->session ? door->session->customer_id : door->payment->customer_id;
+    struct method method;
+    bool found = false;
+
+    if (!choice->method)
+        return NULL;
+    if (!customer_id)
+        return error_new(ctx, E_PAYMENT_METHOD_ERROR, "There is no kept payment method here.");
+    TRY(method_named(ctx, choice->method, customer_id, &method, &found));
+    return found ? NULL : error_new(ctx, E_PAYMENT_METHOD_ERROR, "There is no such kept payment method.");
+}
+
+/* A browser gets the payment to confirm; a kept method is confirmed here. */
+static struct error *go_through(struct ctx *ctx, const char *payment_id, const struct checkout_choice *choice,
+    bool save, struct payment *out)
+{
+    struct confirm_order order = { .payment_method_id = choice->method };
+
+    if (choice->method)
+        return payment_confirm(ctx, payment_id, &order, out);
+    TRY(open_door(ctx, payment_id, out));
+    return out->keeps_method != save ? payment_keep_method(ctx, payment_id, save, out) : NULL;
+}
+
+struct error *checkout_pay(struct ctx *ctx, const char *id, const char *key, const struct checkout_choice *choice,
+    struct checkout_door *out, const char **client_secret)
 {
     struct error *error = NULL;
 
@@ -225,17 +261,19 @@ struct error *checkout_pay(struct ctx *ctx, const char *id, const char *key, str
     TRY(checkout_open(ctx, id, key, 1, out));
     if (out->session)
         TRY(check_open(ctx, out->session));
+    TRY(check_choice(ctx, out, choice));
+    bool save = choice->save && out->session && out->session->offers_saving;
     TRY(count_try(ctx, id));
     if (!out->payment) {
         out->payment = arena_alloc(ctx->arena, sizeof *out->payment);
-        error = first_payment(ctx, out->session, out->payment);
+        error = first_payment(ctx, out->session, save, out->payment);
         if (error && error->code != E_CONFLICT)
             return error;
         TRY(checkout_row(ctx, id, out->session));
     }
     failpoint("checkout", "before_door");
     if (!out->session || out->session->payment_id)
-        TRY(open_door(ctx, out->session ? out->session->payment_id : out->payment->id, out->payment));
+        TRY(go_through(ctx, out->session ? out->session->payment_id : out->payment->id, choice, save, out->payment));
     return payment_client_secret(ctx, out->payment, client_secret);
 }
 

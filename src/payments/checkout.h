@@ -24,7 +24,8 @@ struct checkout {
     const char *description, *reference;
     json_t *items; // [{"name", "quantity", "amount": {"value", "currency"}}]
     const char *customer_id, *success_url, *cancel_url;
-    unsigned capture; // enum payment_capture
+    unsigned capture;   // enum payment_capture
+    bool offers_saving; // the page asks whether the method may be kept
     const char *locale;
     json_t *metadata;
     const char *payment_id;
@@ -43,6 +44,7 @@ struct checkout_request {
     struct field_list items;
     const char *description, *reference, *customer_id, *success_url, *cancel_url, *locale;
     bool capture;
+    bool save_payment_method;
     json_t *metadata;
     int64_t expires_in; // seconds; 0: the configured time
 };
@@ -69,11 +71,17 @@ struct checkout_door {
 MUST_CHECK struct error *checkout_open(struct ctx *ctx, const char *id, const char *key, int max_age,
     struct checkout_door *out);
 
+/* What the payer chose on the page. */
+struct checkout_choice {
+    const char *method; // a kept one of the session's customer, ours; NULL: what the browser confirms with
+    bool save;          // … and may be kept
+};
+
 /* The payer pressed the button: makes the session's one payment, or finds it, with an open attempt that the browser may
- * confirm with *client_secret. However often and from however many tabs, there is one payment. E_CONFLICT while the outcome of
+ * confirm with *client_secret; a kept method is confirmed at once. However often and from however many tabs, there is one payment. E_CONFLICT while the outcome of
  * another try is not known; E_GONE when the session is over; E_RATE_LIMITED; E_PROVIDER_UNAVAILABLE. */
-MUST_CHECK struct error *checkout_pay(struct ctx *ctx, const char *id, const char *key, struct checkout_door *out,
-    const char **client_secret);
+MUST_CHECK struct error *checkout_pay(struct ctx *ctx, const char *id, const char *key,
+    const struct checkout_choice *choice, struct checkout_door *out, const char **client_secret);
 
 struct job;
 struct error *checkout_expire_task(struct ctx *ctx, const struct job *job);

@@ -5,6 +5,7 @@
 #include "base/ctx.h"
 #include "payments/checkout.h"
 #include "payments/checkout_store.h"
+#include "payments/checkout_view.h"
 #include "payments/payment.h"
 #include "web/reply.h"
 #include "web/request.h"
@@ -38,74 +39,16 @@ const struct field checkout_asked[] = {
     FIELD(struct checkout_request, cancel_url, .optional = true, .max = 2000, .check = check_return_url),
     FIELD(struct checkout_request, locale, .optional = true, .check = check_locale),
     FIELD(struct checkout_request, capture, .optional = true, .summary = "false authorizes only. true by default"),
+    FIELD(struct checkout_request, save_payment_method, .optional = true,
+        .summary = "Ask the payer whether the payment method may be kept for this customer"),
     FIELD(struct checkout_request, metadata, .optional = true, .object = true, .check_members = check_metadata),
     FIELD(struct checkout_request, expires_in, .optional = true, .min = 60, .max = 2592000, .summary = "Seconds"),
     FIELD_END,
 };
 
-struct checkout_view {
-    const char *id;
-    unsigned status;
-    const char *url;
-    struct money amount;
-    json_t *items;
-    const char *description, *reference, *customer_id, *success_url, *cancel_url, *locale;
-    bool capture;
-    json_t *metadata;
-    const char *payment_id;
-    bool livemode;
-    struct instant expires_at, created_at, updated_at;
-};
-
-const struct field checkout_shown[] = {
-    FIELD(struct checkout_view, id),
-    FIELD(struct checkout_view, status, .names = checkout_status_names),
-    FIELD(struct checkout_view, url, .summary = "Send the payer there"),
-    FIELD(struct checkout_view, amount),
-    FIELD(struct checkout_view, items),
-    FIELD(struct checkout_view, description),
-    FIELD(struct checkout_view, reference),
-    FIELD(struct checkout_view, customer_id),
-    FIELD(struct checkout_view, success_url),
-    FIELD(struct checkout_view, cancel_url),
-    FIELD(struct checkout_view, locale),
-    FIELD(struct checkout_view, capture),
-    FIELD(struct checkout_view, metadata, .object = true),
-    FIELD(struct checkout_view, payment_id, .summary = "Once the payer has begun"),
-    FIELD(struct checkout_view, livemode),
-    FIELD(struct checkout_view, expires_at),
-    FIELD(struct checkout_view, created_at),
-    FIELD(struct checkout_view, updated_at),
-    FIELD_END,
-};
-
-static struct checkout_view view(struct ctx *ctx, const struct checkout *session)
-{
-    return (struct checkout_view){
-        .id = session->id,
-        .status = session->status,
-        .url = checkout_address(ctx, session->id),
-        .amount = session->amount,
-        .items = session->items,
-        .description = session->description,
-        .reference = session->reference,
-        .customer_id = session->customer_id,
-        .success_url = session->success_url,
-        .cancel_url = session->cancel_url,
-        .locale = session->locale,
-        .capture = session->capture == CAPTURE_AUTOMATIC,
-        .metadata = session->metadata,
-        .payment_id = session->payment_id,
-        .livemode = session->mode == MODE_LIVE,
-        .expires_at = session->expires_at,
-        .created_at = session->created_at,
-        .updated_at = session->updated_at,
-    };
-}
-
 static struct error *show(struct request *r, int status, const struct checkout *session)
 {
-    struct checkout_view shown = view(r->ctx, session);
+    struct checkout_view shown = checkout_view(r->ctx, session);
 
     return reply_json(r, status, checkout_shown, &shown);
 }
@@ -171,6 +114,6 @@ struct error *checkout_api_list(struct request *r)
     views = (struct field_list){ arena_array(r->ctx->arena, sessions.count + 1, sizeof(struct checkout_view)),
         sessions.count };
     for (size_t i = 0; i < sessions.count; i++)
-        ((struct checkout_view *)views.items)[i] = view(r->ctx, &list[i]);
+        ((struct checkout_view *)views.items)[i] = checkout_view(r->ctx, &list[i]);
     return reply_list(r, checkout_shown, sizeof(struct checkout_view), &views, cursor);
 }

@@ -10,6 +10,6 @@ struct error *checkout_api_get(struct request *r);
 struct error *checkout_api_list(struct request *r);
 struct error *checkout_api_expire(struct request *r);
 
-extern const struct field checkout_asked[], checkout_shown[], checkout_list_query[];
+extern const struct field checkout_asked[], checkout_list_query[];
 
 #endif

@@ -7,7 +7,7 @@
 
 #define COLUMNS                                                                                                        \
     "id, mode, status, amount, currency, description, reference, items, customer_id, success_url, cancel_url, "        \
-    "capture,"                                                                                                         \
+    "capture, offers_saving,"                                                                                          \
     " locale, metadata, payment_id, created_by, expires_at, created_at, updated_at"
 
 const char *const checkout_status_names[] = { "open", "complete", "expired", "cancelled", NULL };
@@ -24,6 +24,7 @@ static const struct field columns[] = {
     FIELD(struct checkout, success_url),
     FIELD(struct checkout, cancel_url),
     FIELD(struct checkout, capture, .names = payment_capture_names),
+    FIELD(struct checkout, offers_saving),
     FIELD(struct checkout, locale),
     FIELD(struct checkout, metadata),
     FIELD(struct checkout, payment_id),
@@ -58,15 +59,17 @@ struct error *checkout_insert(struct ctx *ctx, const struct checkout *session)
 {
     SQL(insert,
         "INSERT INTO checkout_sessions (id, mode, status, amount, currency, description, reference, items, customer_id,"
-        " success_url, cancel_url, capture, locale, metadata, created_by, expires_at, created_at, updated_at)"
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17)");
+        " success_url, cancel_url, capture, locale, metadata, created_by, expires_at, created_at, updated_at,"
+        " offers_saving)"
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17, $18)");
 
     return db_exec(ctx, &insert,
         PARAMS(P(session->id), P(mode_names[session->mode]), P(checkout_status_names[session->status]),
             P(session->amount.minor), P((const char *)session->amount.currency), P(session->description),
             P(session->reference), P(session->items), P(session->customer_id), P(session->success_url),
             P(session->cancel_url), P(payment_capture_names[session->capture]), P(session->locale),
-            P(session->metadata), P(session->created_by), P(session->expires_at), P(session->created_at)),
+            P(session->metadata), P(session->created_by), P(session->expires_at), P(session->created_at),
+            P(session->offers_saving)),
         NULL);
 }
 

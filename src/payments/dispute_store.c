@@ -67,3 +67,12 @@ struct error *dispute_rows(struct ctx *ctx, const char *status, const char *curs
 
     return db_list(ctx, &rows, PARAMS(P(status), P(cursor), P(limit)), columns, sizeof(struct dispute), out);
 }
+
+struct error *dispute_of_customer(struct ctx *ctx, const char *customer_id, struct field_list *out)
+{
+    SQL(list,
+        "SELECT " COLUMNS " FROM disputes WHERE payment_id IN (SELECT id FROM payments WHERE customer_id = $1)"
+        " ORDER BY id DESC");
+
+    return db_list(ctx, &list, PARAMS(P(customer_id)), columns, sizeof(struct dispute), out);
+}

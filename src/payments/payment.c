@@ -155,7 +155,7 @@ static void build(struct ctx *ctx, const struct payment_request *request, const 
         .metadata = request->metadata ? request->metadata : json_in(ctx->arena, json_object()),
         .return_url = request->return_url,
         .provider = provider->name,
-        .keeps_method = customer_id && (request->keep || ctx->config->remember_methods),
+        .keeps_method = customer_id && (request->keep || (ctx->config->remember_methods && !request->checkout_id)),
         .method_id = request->payment_method_id,
         .created_by = principal_name(&ctx->principal),
         .created_at = ctx->now,
@@ -356,6 +356,29 @@ struct error *payment_open_door(struct ctx *ctx, const char *id, struct payment 
 
     TRY(IN_TX(ctx, intend_door(ctx, id, out, &attempt, &made)));
     return made ? attempt_perform(ctx, out, &attempt, true) : NULL;
+}
+
+static struct error *note_keeping(struct ctx *ctx, const char *id, bool keep, struct payment *payment, bool *changed)
+{
+    TRY(payment_lock(ctx, id, payment));
+    TRY(check_waiting(ctx, payment));
+    *changed = payment->customer_id && payment->keeps_method != keep;
+    if (!*changed)
+        return NULL;
+    payment->keeps_method = keep;
+    TRY(payment_update(ctx, payment));
+    return audit_add(ctx, keep ? "payment.method_kept" : "payment.method_not_kept", payment->id, NULL);
+}
+
+struct error *payment_keep_method(struct ctx *ctx, const char *id, bool keep, struct payment *out)
+{
+    bool changed = false;
+
+    TRY(IN_TX(ctx, note_keeping(ctx, id, keep, out, &changed)));
+    if (!changed || !out->provider_payment_id)
+        return NULL;
+    return payment_provider(out)->keep_method(ctx, out->provider_payment_id, keep,
+        arena_printf(ctx->arena, "pay:%s:keep:%s", out->id, id_new(ctx, "try")));
 }
 
 /* Capture and cancel ------------------------------------------------------------------------------------------------- */

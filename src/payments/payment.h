@@ -113,6 +113,9 @@ MUST_CHECK struct error *payment_client_secret(struct ctx *ctx, const struct pay
  * E_INVALID_STATUS when it is over. */
 MUST_CHECK struct error *payment_open_door(struct ctx *ctx, const char *id, struct payment *out);
 
+/* Whether the payer lets us keep the method, as long as the payment waits for it. Only of a payment with a customer. */
+MUST_CHECK struct error *payment_keep_method(struct ctx *ctx, const char *id, bool keep, struct payment *out);
+
 /* Goes on with what an attempt began, wherever it stopped: asks first, then does what is left. For the resolver and for a
  * request that takes over an idempotency key. */
 MUST_CHECK struct error *payment_go_on(struct ctx *ctx, const char *id, struct payment *out);

@@ -100,6 +100,15 @@ struct error *refund_newest(struct ctx *ctx, const char *status, const char *cur
     return db_list(ctx, &newest, PARAMS(P(status), P(cursor), P(limit)), columns, sizeof(struct refund), out);
 }
 
+struct error *refund_of_customer(struct ctx *ctx, const char *customer_id, struct field_list *out)
+{
+    SQL(list,
+        "SELECT " COLUMNS " FROM refunds WHERE payment_id IN (SELECT id FROM payments WHERE customer_id = $1)"
+        " ORDER BY id DESC");
+
+    return db_list(ctx, &list, PARAMS(P(customer_id)), columns, sizeof(struct refund), out);
+}
+
 struct error *refund_count_since(struct ctx *ctx, const char *customer_id, struct instant since, int64_t *out)
 {
     SQL(count,

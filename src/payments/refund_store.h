@@ -18,6 +18,7 @@ MUST_CHECK struct error *refund_of_payment(struct ctx *ctx, const char *payment_
 /* All, or those of one status: the newest first, after `cursor`. */
 MUST_CHECK struct error *refund_newest(struct ctx *ctx, const char *status, const char *cursor, int64_t limit,
     struct field_list *out);
+MUST_CHECK struct error *refund_of_customer(struct ctx *ctx, const char *customer_id, struct field_list *out);
 /* Ids (const char *) of those that the provider should have said more of by now. */
 MUST_CHECK struct error *refund_list_unfinished(struct ctx *ctx, struct field_list *out);
 /* Refunds of a customer's payments since a time. */

@@ -283,6 +283,10 @@ struct provider {
     struct error *(*fetch_method)(struct ctx *ctx, const char *reference, struct method_view *out);
     struct error *(*create_customer)(struct ctx *ctx, const struct customer_request *request, const char **reference);
 
+    struct error *(*update_customer)(struct ctx *ctx, const char *reference, const struct customer_request *request);
+    /* With the methods it has; no error when it is gone already. */
+    struct error *(*delete_customer)(struct ctx *ctx, const char *reference);
+
     /* Keeping a method: made without asking its owner's bank, then confirmed with one; NULL where the provider keeps none.
      * Whether the method of a payment to come is kept can be changed until it is confirmed. */
     struct error *(*create_setup)(struct ctx *ctx, const struct setup_request *request, struct setup_view *out);

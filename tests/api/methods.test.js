@@ -106,7 +106,7 @@ describe('what nobody answered', () => {
     const first = await keep({ customer_id: owner, payment_method_id: 'pm_card_visa' }, { key });
     await till.sandbox.clearDials();
     assert.equal(first.status, 201, first.text);
-    assert.equal(first.body.status, 'pending');
+    assert.match(first.body.status, /^(pending|active)$/, 'a webhook may be faster');
     await until(async () => (await show(first.body.id)).status === 'active', 'it to be kept');
     const again = await keep({ customer_id: owner, payment_method_id: 'pm_card_visa' }, { key });
     assert.equal(again.body.id, first.body.id);

@@ -109,6 +109,9 @@ MUST_CHECK struct error *stripe_fetch_refund(struct ctx *ctx, const char *refere
 MUST_CHECK struct error *stripe_fetch_method(struct ctx *ctx, const char *reference, struct method_view *out);
 MUST_CHECK struct error *stripe_create_customer(struct ctx *ctx, const struct customer_request *request,
     const char **reference);
+MUST_CHECK struct error *stripe_update_customer(struct ctx *ctx, const char *reference,
+    const struct customer_request *request);
+MUST_CHECK struct error *stripe_delete_customer(struct ctx *ctx, const char *reference);
 MUST_CHECK struct error *stripe_create_setup(struct ctx *ctx, const struct setup_request *request,
     struct setup_view *out);
 struct outcome stripe_confirm_setup(struct ctx *ctx, const struct confirm_request *request);

@@ -271,6 +271,11 @@
                 `The amount and currency of Elements (${options.amount} ${options.currency}) and of the PaymentIntent` +
                 ` (${intent.amount} ${intent.currency}) do not match.`
             );
+        if ((intent.setup_future_usage || null) !== (options.setupFutureUsage || null))
+            return (
+                `The setup_future_usage of Elements (${options.setupFutureUsage || null}) and of the PaymentIntent` +
+                ` (${intent.setup_future_usage || null}) do not match.`
+            );
         if (plain(intent.capture_method) !== plain(capture))
             return `The capture methods of Elements (${capture}) and of the PaymentIntent do not match.`;
         return null;

@@ -88,6 +88,8 @@ static const struct {
     { "deliveries", "SIUD-" },
     { "delivery_attempts", "SI-D-" },
     { "sweeps", "SIU--" },
+    { "payment_methods", "SIU--" },
+    { "person_keys", "SI-D-" },
     { "disputes", "SIU--" },
     { "decisions", "SIU--" },
     { "maintenance_runs", "SIU--" },
