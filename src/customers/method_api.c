@@ -86,11 +86,6 @@ static struct error *show(struct request *r, int status, const struct method *me
     return reply_json(r, status, method_shown, &shown);
 }
 
-static bool is_under_way(const struct method *method)
-{
-    return method->status == METHOD_PROCESSING;
-}
-
 struct error *method_api_create(struct request *r)
 {
     struct method_request request = { 0 };
@@ -100,7 +95,7 @@ struct error *method_api_create(struct request *r)
     TRY(request_json(r, method_asked, &request));
     TRY(method_create(r->ctx, &request, &method, &existed));
     reply_header(r, "Location", "/api/v1/payment-methods/%s", method.id);
-    return show(r, is_under_way(&method) ? 202 : existed ? 200 : 201, &method);
+    return show(r, existed ? 200 : 201, &method);
 }
 
 struct error *method_api_get(struct request *r)

@@ -198,18 +198,17 @@ static struct error *process(struct ctx *ctx, const struct webhook_event *event)
     const struct provider *provider = provider_named(event->provider);
 
     switch (provider ? provider->concern(event->type) : CONCERNS_NOTHING) {
-    case CONCERNS_PAYMENT:
-        return process_payment(ctx, event);
     case CONCERNS_SETUP:
         return process_method(ctx, event, method_setup_heard);
     case CONCERNS_METHOD:
         return process_method(ctx, event, method_heard);
     case CONCERNS_MANDATE:
         return process_method(ctx, event, method_mandate_heard);
-    case CONCERNS_NOTHING:
+    case CONCERNS_PAYMENT:
+    case CONCERNS_NOTHING: // unless it names a payment
         break;
     }
-    return webhook_set_status(ctx, event->id, WEBHOOK_IGNORED, NULL);
+    return provider ? process_payment(ctx, event) : webhook_set_status(ctx, event->id, WEBHOOK_IGNORED, NULL);
 }
 
 struct error *webhook_task(struct ctx *ctx, const struct job *job)

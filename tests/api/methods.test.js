@@ -51,7 +51,7 @@ describe('keeping one', { concurrency: 4 }, () => {
     assert.deepEqual([again.status, again.body.id], [200, method.id]);
   });
 
-  test('that the payer\'s browser gives', async () => {
+  test('that the browser of the payer gives', async () => {
     const owner = await customer();
     const answer = await keep({ customer_id: owner });
     assert.deepEqual([answer.status, answer.body.status], [201, 'pending'], answer.text);

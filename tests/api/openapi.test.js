@@ -110,6 +110,8 @@ function checkAnswer(route, answer) {
 // Each is [status, address, body] or [status, address, body, options], made when it is its turn. An address without a body that
 // takes one gets none.
 
+const keep = async () => (await good('POST', '/api/v1/payment-methods', { customer_id: made.customer, payment_method_id: 'pm_card_visa' })).id;
+
 const examples = {
   'POST /api/v1/payments': {
     good: [
@@ -187,6 +189,45 @@ const examples = {
   'GET /api/v1/customers/{id}': {
     good: [() => [200, `/api/v1/customers/${made.customer}`]],
     bad: [() => [404, '/api/v1/customers/cust_00000000000000000000000000']],
+  },
+  'PUT /api/v1/customers/{id}': {
+    good: [() => [200, `/api/v1/customers/${made.customer}`, { name: 'Ada L.' }]],
+    bad: [() => [400, `/api/v1/customers/${made.customer}`, { email: 'nobody' }]],
+  },
+  'GET /api/v1/customers/{id}/export': {
+    good: [() => [200, `/api/v1/customers/${made.customer}/export`]],
+    bad: [() => [404, '/api/v1/customers/cust_00000000000000000000000000/export']],
+  },
+  'POST /api/v1/customers/{id}/erase': {
+    good: [async () => [200, `/api/v1/customers/${(await good('POST', '/api/v1/customers', {})).id}/erase`, { basis: 'retention' }]],
+    bad: [() => [400, `/api/v1/customers/${made.customer}/erase`, { basis: 'whim' }]],
+  },
+  'POST /api/v1/payment-methods': {
+    good: [
+      () => [201, '/api/v1/payment-methods', { customer_id: made.customer, payment_method_id: 'pm_card_visa' }],
+      () => [201, '/api/v1/payment-methods', { customer_id: made.customer }],
+      () => [201, '/api/v1/payment-methods', { customer_id: made.customer, payment_method_id: 'pm_card_threeDSecure2Required' }],
+    ],
+    bad: [
+      () => [400, '/api/v1/payment-methods', { payment_method_id: 'pm_card_visa' }],
+      () => [402, '/api/v1/payment-methods', { customer_id: made.customer, payment_method_id: 'pm_card_visa_chargeDeclined' }],
+    ],
+  },
+  'GET /api/v1/payment-methods': {
+    good: [() => [200, `/api/v1/payment-methods?customer_id=${made.customer}&status=active`]],
+    bad: [() => [400, '/api/v1/payment-methods?status=lost']],
+  },
+  'GET /api/v1/payment-methods/{id}': {
+    good: [async () => [200, `/api/v1/payment-methods/${await keep()}`]],
+    bad: [() => [404, '/api/v1/payment-methods/pm_00000000000000000000000000']],
+  },
+  'PUT /api/v1/payment-methods/{id}': {
+    good: [async () => [200, `/api/v1/payment-methods/${await keep()}`, { is_default: true, billing_details: { name: 'Ada' } }]],
+    bad: [() => [400, '/api/v1/payment-methods/pm_00000000000000000000000000', { exp_month: 13 }]],
+  },
+  'DELETE /api/v1/payment-methods/{id}': {
+    good: [async () => [200, `/api/v1/payment-methods/${await keep()}`]],
+    bad: [() => [404, '/api/v1/payment-methods/pm_00000000000000000000000000']],
   },
   'POST /api/v1/checkout/sessions': {
     good: [
