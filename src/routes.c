@@ -99,7 +99,7 @@ const struct route routes[] = {
 
     /* Payment methods */
     { "POST", "/api/v1/payment-methods", method_api_create, ACCESS_API_KEY, .scope = "methods:write",
-        .idempotent = true, .asked = method_asked, .shown = method_shown, .success = 201, .success_also = 200,
+        .idempotent = true, .declines = true, .asked = method_asked, .shown = method_shown, .success = 201, .success_also = 200,
         .tag = "Payment methods", .summary = "Keep a payment method of a customer, for payments without him" },
     { "GET", "/api/v1/payment-methods", method_api_list, ACCESS_API_KEY, .scope = "methods:read",
         .query = method_list_query, .shown = method_shown, .shown_list = true, .tag = "Payment methods",

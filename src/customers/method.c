@@ -306,7 +306,7 @@ struct error *method_create(struct ctx *ctx, const struct method_request *reques
     const char *customer_id = NULL;
 
     *existed = false;
-    if (ctx->idempotency && ctx->idempotency->resource)
+    if (idempotency_is_taken_over(ctx))
         return taken_over(ctx, out);
     TRY(customer_resolve(ctx, request->customer_id, &customer_id));
     if (request->payment_method_id) {
@@ -326,7 +326,7 @@ struct error *method_create(struct ctx *ctx, const struct method_request *reques
         .wants_default = request->is_default,
         .metadata = request->metadata ? request->metadata : json_in(ctx->arena, json_object()),
         .return_url = request->return_url,
-        .created_by = ctx->principal.id ? ctx->principal.id : "",
+        .created_by = principal_name(&ctx->principal),
         .created_at = ctx->now,
         .updated_at = ctx->now,
     };
@@ -494,7 +494,7 @@ static struct error *adopt(struct ctx *ctx, const char *customer_id, const char 
         .provider = provider,
         .metadata = json_in(ctx->arena, json_object()),
         .remembered_until = until,
-        .created_by = ctx->principal.id ? ctx->principal.id : "",
+        .created_by = principal_name(&ctx->principal),
         .created_at = ctx->now,
         .updated_at = ctx->now,
     };

@@ -300,7 +300,7 @@ static json_t *answers(struct ctx *ctx, const struct route *route)
     bool has_body = strcmp(route->method, "GET") != 0 && strcmp(route->method, "DELETE") != 0;
     bool by_key = route->access == ACCESS_API_KEY;
     bool of_one = strchr(route->path, '{') != NULL;
-    bool moves_money = route->idempotent && route->success_also == 202;
+    bool moves_money = route->declines || (route->idempotent && route->success_also == 202);
     const struct {
         int status;
         bool possible;

@@ -32,6 +32,7 @@ struct route {
     enum answer answer;
     bool checkout;             // a page that runs the payment provider's script: its hosts join the page's policy
     bool idempotent;           // takes an Idempotency-Key; a missing one is made and returned
+    bool declines;             // a bank may say no
     bool key_required;         // … and one must come with the request
     bool unlimited;            // not counted by the general rate limit
     bool early;                // a page for operators who have yet to set up their second factor, too
