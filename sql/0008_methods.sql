@@ -117,7 +117,6 @@ COMMENT ON COLUMN customers.erased_at IS 'When the person was forgotten; NULL fo
 CREATE INDEX checkout_sessions_customer ON checkout_sessions (customer_id, id) WHERE customer_id IS NOT NULL;
 CREATE INDEX webhook_events_object ON webhook_events (object_id) WHERE object_id IS NOT NULL;
 CREATE INDEX idempotency_keys_resource ON idempotency_keys (resource) WHERE resource IS NOT NULL;
-GRANT UPDATE (payload) ON events TO {{app_role}};
 COMMENT ON COLUMN events.payload IS 'The object as it was then; free text goes out of it when the person is erased.';
 
 CREATE FUNCTION without_person(value jsonb) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
@@ -134,3 +133,18 @@ BEGIN
     RETURN value;
 END $$;
 COMMENT ON FUNCTION without_person(jsonb) IS 'An object of ours without what may name a person: texts of the merchant and the person''s own data, at any depth.';
+
+-- The application cannot change what was told; to forget a person is the one way to.
+CREATE FUNCTION erase_events(customer text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    UPDATE events SET payload = without_person(payload), previous = without_person(previous)
+     WHERE object_id = customer
+        OR object_id IN (SELECT id FROM payments WHERE customer_id = customer)
+        OR object_id IN (SELECT r.id FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE p.customer_id = customer)
+        OR object_id IN (SELECT d.id FROM disputes d JOIN payments p ON p.id = d.payment_id WHERE p.customer_id = customer)
+        OR object_id IN (SELECT id FROM checkout_sessions WHERE customer_id = customer)
+        OR object_id IN (SELECT id FROM payment_methods WHERE customer_id = customer);
+END $$;
+COMMENT ON FUNCTION erase_events(text) IS 'Takes what may name a person out of all events about a customer and what is his.';
+REVOKE ALL ON FUNCTION erase_events(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION erase_events(text) TO {{app_role}};

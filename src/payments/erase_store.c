@@ -42,12 +42,7 @@ struct error *erase_texts(struct ctx *ctx, const char *customer_id)
     SQL(sessions,
         "UPDATE checkout_sessions SET description = NULL, metadata = '{}', reference = NULL, items = '[]'"
         " WHERE customer_id = $1");
-    SQL(events,
-        "UPDATE events SET payload = without_person(payload) WHERE object_id = $1 OR object_id IN " MY_PAYMENTS
-        " OR object_id IN (SELECT id FROM refunds WHERE payment_id IN " MY_PAYMENTS ")"
-        " OR object_id IN (SELECT id FROM disputes WHERE payment_id IN " MY_PAYMENTS ")"
-        " OR object_id IN (SELECT id FROM checkout_sessions WHERE customer_id = $1)"
-        " OR object_id IN (SELECT id FROM payment_methods WHERE customer_id = $1)");
+    SQL(events, "SELECT erase_events($1)");
     SQL(webhooks,
         "UPDATE webhook_events SET payload = NULL"
         " WHERE payment_reference IN (SELECT provider_payment_id FROM payments WHERE customer_id = $1)"
