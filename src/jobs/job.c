@@ -198,7 +198,7 @@ static struct error *bury(struct ctx *ctx, const struct job *job, const char *ca
     log_error(ctx, "job.dead", "%s %s: %s", job->kind, job->subject, cause);
     TRY(decision_ask(ctx, "dead_job", arena_printf(ctx->arena, "%s %s", job->kind, job->subject), (struct money){ 0 },
         arena_printf(ctx->arena, "This work failed %d times and was given up: %s", job->attempts, cause),
-        "Mend the cause, then: till job retry."));
+        "Mend the cause, then try it again: here, or with till job retry."));
     return db_exec(ctx, &dead, PARAMS(P(job->id), P(job->claim), P(cause)), NULL);
 }
 

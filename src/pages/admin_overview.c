@@ -406,7 +406,7 @@ static struct error *add_webhook_health(struct ctx *ctx, json_t *list, const cha
     if (health.failed)
         add_health(ctx, list, name, TONE_BAD, arena_printf(ctx->arena, "%lld failed", (long long)health.failed), last,
             "/admin/webhooks?status=failed");
-    else if (health.swept_at.us > health.delivered_at.us)
+    else if (health.missing)
         add_health(ctx, list, name, TONE_WARN, "Do not arrive", last, "/admin/webhooks?source=swept");
     else
         add_health(ctx, list, name, instant_is_set(health.delivered_at) ? TONE_GOOD : TONE_MUTED,

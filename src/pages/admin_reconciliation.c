@@ -277,6 +277,7 @@ static struct error *report_page(struct request *r, int64_t number, const char *
     json_object_set_new(view, "balances", balances_view(ctx, report.totals));
     json_object_set_new(view, "compared", json_boolean(json_get_bool(report.totals, "balances_compared")));
     json_object_set_new(view, "mended", json_integer(json_get_int(report.totals, "mended")));
+    json_object_set_new(view, "still", json_boolean(!json_array_size(json_object_get(view, "moved"))));
     json_object_set_new(view, "none", json_boolean(!report.differences));
     json_object_set_new(view, "pager",
         view_pager(query.after ? address : NULL, next ? view_link(ctx, address, "after", next, NULL) : NULL));

@@ -129,17 +129,16 @@ static struct error *endpoint_view(struct ctx *ctx, const char *provider, const 
     struct webhook_health health;
 
     TRY(webhook_health(ctx, provider, &health));
-    bool quiet = health.swept_at.us > health.delivered_at.us;
     json_t *state = health.failed ? view_badge(ctx, TONE_BAD, "Events failed")
-        : quiet                   ? view_badge(ctx, TONE_WARN, "Webhooks do not arrive")
+        : health.missing          ? view_badge(ctx, TONE_WARN, "Webhooks do not arrive")
         : delivered               ? view_badge(ctx, TONE_GOOD, "Arriving")
                                   : view_badge(ctx, TONE_MUTED, "Quiet");
     *out = json_pack("{ss, ss, so, so, so, so, sI, sI, sI, sI, sI, sb}", "name", view_words(ctx, provider), "address",
         arena_printf(ctx->arena, "%s/api/v1/webhooks/%s", ctx->config->url, provider), "state", state, "delivered_at",
         view_age(ctx, health.delivered_at), "looked_at", view_age(ctx, health.looked_at), "swept_at",
         view_age(ctx, health.swept_at), "delivered", (json_int_t)delivered, "swept", (json_int_t)swept, "refused",
-        (json_int_t)refused, "waiting", (json_int_t)health.waiting, "failed", (json_int_t)health.failed, "quiet",
-        quiet);
+        (json_int_t)refused, "waiting", (json_int_t)health.waiting, "failed", (json_int_t)health.failed, "missing",
+        health.missing);
     return NULL;
 }
 

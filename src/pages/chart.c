@@ -15,7 +15,6 @@
 #define RIGHT 8
 #define TOP 10
 #define BOTTOM 26
-#define LEGEND 20 // height of the line that names the series
 #define TICKS 4
 #define ROW 34       // height of a row
 #define ROW_LEFT 150 // where its bar begins
@@ -213,18 +212,6 @@ static void add_rect(struct sheet *sheet, size_t series, int64_t x, int64_t y, i
         buf_text(&sheet->svg, " class=\"s0\"");
 }
 
-static void add_legend(struct sheet *sheet)
-{
-    int64_t x = LEFT;
-
-    for (size_t i = 0; i < sheet->chart->series_count; i++) {
-        add_rect(sheet, i, x, 2, 12, 12);
-        buf_text(&sheet->svg, "/>");
-        add_label(sheet, x + 18, 12, "name", sheet->chart->series[i].name);
-        x += 18 + LETTER * (int64_t)strlen(sheet->chart->series[i].name) + 16;
-    }
-}
-
 /* What the pointer shows, and what a reader of the picture hears. */
 static void add_told(struct sheet *sheet, size_t series, size_t label)
 {
@@ -384,10 +371,10 @@ static const char *summary(struct ctx *ctx, const struct chart *chart)
 static const char *draw(struct ctx *ctx, const struct chart *chart)
 {
     struct sheet sheet = { .ctx = ctx, .chart = chart, .svg = { .arena = ctx->arena }, .width = WIDTH - LEFT - RIGHT };
-    bool rows = chart->kind == CHART_ROWS, named = !rows && chart->series_count > 1;
+    bool rows = chart->kind == CHART_ROWS;
     int64_t most = chart->top ? chart->top : highest(chart), step = chart_step(most, TICKS);
 
-    sheet.head = rows ? 0 : TOP + (named ? LEGEND : 0);
+    sheet.head = rows ? 0 : TOP;
     sheet.height = HEIGHT - BOTTOM - sheet.head;
     sheet.top = rows || chart->top ? most : (most + step - 1) / step * step;
     if (sheet.top <= 0)
@@ -399,8 +386,6 @@ static const char *draw(struct ctx *ctx, const struct chart *chart)
     add_element(&sheet.svg, arena_printf(ctx->arena, "</title><desc id=\"%s-d\">", chart->id), summary(ctx, chart),
         "</desc>");
     add_patterns(&sheet);
-    if (named)
-        add_legend(&sheet);
     if (rows) {
         add_rows(&sheet);
     } else {
@@ -413,6 +398,22 @@ static const char *draw(struct ctx *ctx, const struct chart *chart)
     }
     buf_text(&sheet.svg, "</svg>");
     return buf_string(&sheet.svg);
+}
+
+/* What tells the series apart: the same colour and pattern, the same dashes. */
+static json_t *legend(struct ctx *ctx, const struct chart *chart)
+{
+    json_t *list = json_array();
+
+    for (size_t n = 0; n < chart->series_count && chart->series_count > 1; n++) {
+        const char *sample = chart->kind == CHART_LINE
+            ? arena_printf(ctx->arena, "<path class=\"line s%zu\" d=\"M0 6H28\"/>", n)
+            : n == 0
+            ? "<rect class=\"s0\" width=\"28\" height=\"12\"/>"
+            : arena_printf(ctx->arena, "<rect fill=\"url(#%s-p%zu)\" width=\"28\" height=\"12\"/>", chart->id, n);
+        json_array_append_new(list, json_pack("{ss, ss}", "name", chart->series[n].name, "sample", sample));
+    }
+    return list;
 }
 
 /* The table --------------------------------------------------------------------------------------------------------- */
@@ -451,7 +452,7 @@ json_t *chart_view(struct ctx *ctx, const struct chart *chart)
 {
     bool empty = !has_values(chart);
 
-    return json_pack("{ss, ss, ss, ss, sb, so, so}", "id", chart->id, "title", chart->title, "summary",
-        summary(ctx, chart), "svg", empty ? "" : draw(ctx, chart), "empty", empty, "head", table_head(chart), "rows",
-        table_rows(ctx, chart));
+    return json_pack("{ss, ss, ss, ss, sb, so, so, so}", "id", chart->id, "title", chart->title, "summary",
+        summary(ctx, chart), "svg", empty ? "" : draw(ctx, chart), "empty", empty, "legend", legend(ctx, chart), "head",
+        table_head(chart), "rows", table_rows(ctx, chart));
 }

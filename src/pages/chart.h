@@ -37,7 +37,7 @@ struct chart {
     int64_t top; // of the scale; 0: as high as it must be
 };
 
-/* {"id", "title", "svg" (markup), "summary", "empty", "head": [{"text"}], "rows": [{"label", "cells": [{"text"}]}]}, for
+/* {"id", "title", "svg" (markup), "summary", "empty", "legend": [{"name", "sample" (markup)}], "head": [{"text"}], "rows": [{"label", "cells": [{"text"}]}]}, for
  * parts/admin_chart. A new reference. */
 json_t *chart_view(struct ctx *ctx, const struct chart *chart);
 

@@ -20,6 +20,7 @@
 #include "provider/provider.h"
 
 #define MAX_TRIES 25
+#define LATE_SECONDS 900 // that an event may come behind the sweep
 
 /* Coming in --------------------------------------------------------------------------------------------------------- */
 
@@ -126,7 +127,10 @@ struct error *webhook_payload(struct ctx *ctx, const char *id, json_t **out)
 
 struct error *webhook_health(struct ctx *ctx, const char *provider, struct webhook_health *out)
 {
-    return webhook_health_row(ctx, provider, out);
+    TRY(webhook_health_row(ctx, provider, out));
+    out->missing =
+        instant_is_set(out->swept_at) && out->swept_at.us - out->delivered_at.us > LATE_SECONDS * INT64_C(1000000);
+    return NULL;
 }
 
 /* Being worked ------------------------------------------------------------------------------------------------------ */

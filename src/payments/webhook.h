@@ -54,6 +54,7 @@ struct webhook_health {
     struct instant delivered_at, swept_at; // the last one that came, and that only the sweep found
     struct instant looked_at;              // when the sweep last read the provider's list
     int64_t waiting, failed;               // of more than 1000 no more are counted
+    bool missing;                          // what was swept last should long have been delivered
 };
 MUST_CHECK struct error *webhook_health(struct ctx *ctx, const char *provider, struct webhook_health *out);
 

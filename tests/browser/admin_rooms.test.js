@@ -1,0 +1,202 @@
+'use strict';
+
+// The rooms of the dashboard as people use them: at a desk and on a phone, in light and dark, with and without scripts, by keyboard and
+// screen reader; and whatever somebody managed to store shows as text.
+
+const { after, before, describe, test } = require('node:test');
+const assert = require('node:assert/strict');
+const { until } = require('../lib/till.js');
+const { visit } = require('../lib/admin.js');
+const { act, hurry, paid, usd } = require('../api/books.js');
+const { assertAccessible, launch, newPage, shot } = require('./browser.js');
+const { startTill } = require('../lib/till.js');
+
+const EVIL = '"><script>window.hacked=1</script><img src=x onerror="window.hacked=1">{{csrf}}';
+
+let till, browser;
+const made = {};
+
+before(async () => {
+  till = await startTill();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await till?.stop();
+});
+
+/** A page of somebody with this role, who is signed in. */
+async function open(role, address, options) {
+  const page = await newPage(browser, options);
+  await visit(page, till, role, address);
+  return page;
+}
+
+const addresses = () => ({
+  overview: '/admin/overview', analytics: '/admin/analytics', tasks: '/admin/tasks', mine: '/admin/tasks?show=mine', task: `/admin/tasks/${made.task}`,
+  customers: '/admin/customers', nobody: '/admin/customers?q=nobody', customer: `/admin/customers/${made.customer}`, disputes: '/admin/disputes',
+  webhooks: '/admin/webhooks', webhook: `/admin/webhooks/${made.event}`, reconciliations: '/admin/reconciliation',
+  reconciliation: `/admin/reconciliation/${made.report}`, payouts: '/admin/reconciliation/payouts',
+});
+
+/** Nothing sticks out to the side, nothing complains, axe finds nothing. */
+async function isSound(page, what) {
+  const width = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  assert.ok(width <= 0, `${what} is ${width} px too wide at ${page.size}`);
+  assert.equal(await page.evaluate(() => window.hacked), undefined, `${what} ran what was stored`);
+  assert.deepEqual(page.complaints, [], what);
+  await assertAccessible(page);
+}
+
+describe('empty', () => {
+  for (const size of [1280, 390]) {
+    test(`each screen says so, and what comes next, at ${size}`, async () => {
+      const page = await open('owner', '/admin/overview', { size });
+      for (const address of ['/admin/overview', '/admin/analytics', '/admin/tasks', '/admin/customers', '/admin/disputes', '/admin/webhooks',
+        '/admin/reconciliation', '/admin/reconciliation/payouts']) {
+        await page.goto(till.url + address);
+        await isSound(page, address);
+      }
+      await page.goto(`${till.url}/admin/overview`);
+      await shot(page, 'rooms-overview-empty');
+      await page.context().close();
+    });
+  }
+});
+
+describe('filled', () => {
+  before(async () => {
+    const customer = await till.api('POST', '/api/v1/customers', {
+      body: { email: 'canary.bird@example.org', name: `Canary ${EVIL}`, reference: EVIL.slice(0, 60), metadata: { note: EVIL } },
+    });
+    assert.equal(customer.status, 201, customer.text);
+    made.customer = customer.body.id;
+    const first = await paid(till, { customer_id: made.customer, description: EVIL });
+    for (let i = 0; i < 4; i++) await paid(till, { amount: usd(`${20 + i * 7}.00`) });
+    await paid(till, { amount: { value: '31.00', currency: 'EUR' } });
+    await till.api('POST', '/api/v1/payments', { body: { amount: usd('12.00'), payment_method_id: 'pm_card_visa_chargeDeclined' } });
+    await act(till, first.id, 'refund', { amount: usd('2.00') });
+    const contested = await paid(till);
+    await till.sandbox.dashboard('dispute', { payment_intent: contested.provider_payment_id });
+    await till.sandbox.stripe('POST', 'payment_intents', {
+      amount: '700', currency: 'usd', payment_method: 'pm_card_visa', confirm: 'true', 'automatic_payment_methods[enabled]': 'true',
+      'automatic_payment_methods[allow_redirects]': 'never', description: EVIL,
+    });
+    await until(async () => (await hurry(till), (await till.db.value("SELECT count(*) FROM disputes")) === '1'), 'the dispute');
+    const answer = await till.api('POST', '/api/v1/maintenance/reconcile', { body: { from: new Date().toISOString().slice(0, 10) } });
+    [made.report] = answer.body.result.reconciliations;
+    // what no way leads to may still stand in a row
+    await till.db.value(`INSERT INTO decisions (id, kind, object, known, suggestion, created_at) VALUES
+      ('dec_00000000000000000000000001', 'unknown_outcome', '${first.id}', '${EVIL}', '${EVIL}', now() - interval '3 days'),
+      ('dec_00000000000000000000000002', 'dead_job', 'nonsense x', 'This work failed 25 times and was given up: ${EVIL}', 'Mend the cause.', now())`);
+    await till.db.value("INSERT INTO jobs (kind, subject, state, run_at, attempts) VALUES ('nonsense', 'x', 'dead', now(), 25)");
+    made.task = 'dec_00000000000000000000000001';
+    made.event = await till.db.value("SELECT id FROM webhook_events WHERE source = 'delivered' ORDER BY id LIMIT 1");
+    await till.db.value(`UPDATE webhook_events SET type = '${EVIL.slice(0, 90)}', error = '${EVIL.slice(0, 90)}' WHERE id = '${made.event}'`);
+    await till.db.value(`UPDATE disputes SET reason = '${EVIL}'`);
+    await till.db.value(`INSERT INTO statistics SELECT date_trunc('hour', now(), 'UTC') - make_interval(days => d), m, 'test', 'USD', 'stripe', 'card', c, 2 + d % 5, 9000 + d * 700 % 3100
+      FROM generate_series(1, 20) d, (VALUES ('payment', 'succeeded'), ('captured', ''), ('payment', 'failed'), ('error', 'insufficient_funds'), ('error', 'expired_card'),
+      ('error', '<b>odd</b>'), ('refund', 'succeeded')) v (m, c)`);
+  });
+
+  for (const [size, colorScheme] of [[1280, 'light'], [1280, 'dark'], [390, 'light'], [390, 'dark']]) {
+    test(`every screen is sound at ${size}, ${colorScheme}`, async () => {
+      const page = await open('owner', '/admin/overview', { size, colorScheme });
+      for (const [name, address] of Object.entries(addresses())) {
+        const answer = await page.goto(till.url + address);
+        assert.equal(answer.status(), 200, address);
+        await isSound(page, `${name} in ${colorScheme}`);
+        await shot(page, `rooms-${name}-${colorScheme}`);
+      }
+      await page.context().close();
+    });
+  }
+
+  test('what was stored shows as text', async () => {
+    const page = await open('owner', '/admin/tasks');
+    await page.getByText(EVIL).first().waitFor();
+    for (const [address, words] of [[`/admin/customers/${made.customer}`, EVIL], [`/admin/webhooks/${made.event}`, EVIL.slice(0, 90)],
+      ['/admin/disputes', EVIL.slice(1, 20)], ['/admin/analytics', '<b>odd</b>']]) {
+      await page.goto(till.url + address);
+      assert.ok((await page.locator('main').innerText()).includes(words), address);
+    }
+    await page.context().close();
+  });
+
+  test('charts are pictures with words, and their numbers are a table', async () => {
+    const page = await open('owner', '/admin/overview');
+    for (const name of ['Volume in USD', 'Success rate', 'Refunds in USD', 'Failed attempts by reason']) {
+      const picture = page.getByRole('img', { name });
+      assert.equal(await picture.count(), 1, name);
+    }
+    const chart = page.getByTestId('chart-errors');
+    assert.match(await chart.locator('desc').textContent(), /^From .* Insufficient funds: at most \d+/);
+    assert.ok((await chart.locator('svg[role=img] rect[fill^="url(#errors-p"]').count()) > 5, 'series differ by pattern');
+    await chart.getByText('Numbers').click();
+    const table = chart.getByRole('table');
+    assert.equal(await table.getByRole('row').count(), 15);
+    await assertAccessible(page);
+    await page.getByRole('link', { name: '30 days' }).click();
+    await page.waitForURL(/days=30/);
+    await page.getByRole('link', { name: 'EUR' }).click();
+    await page.getByRole('img', { name: 'Volume in EUR' }).waitFor();
+    await page.context().close();
+  });
+
+  test('a task is taken on and settled on a phone, by its own words', async () => {
+    const page = await open('finance', '/admin/tasks', { size: 390 });
+    await page.getByRole('link', { name: /^Outcome unknown/ }).click();
+    await page.waitForURL(/kind=unknown_outcome/);
+    assert.equal(await page.getByTestId('task').count(), 1);
+    await page.getByRole('button', { name: 'Assign to me' }).click();
+    await page.getByText('You look after this task now.').waitFor();
+    await page.getByRole('link', { name: /^Outcome unknown/ }).click();
+    await page.getByText('you on it').waitFor();
+    await page.getByRole('link', { name: 'Settle…' }).click();
+    await page.getByLabel('What did you find, and what was done?').fill('  x ');
+    await page.locator('textarea').evaluate((area) => area.removeAttribute('required'));
+    await page.getByRole('button', { name: 'Mark as settled' }).click();
+    await page.getByTestId('problem').waitFor();
+    assert.match(await page.getByTestId('problem').innerText(), /Reason/);
+    await isSound(page, 'a task refused');
+    await shot(page, 'rooms-task-refused');
+    await page.getByLabel('What did you find, and what was done?').fill('It had gone through; checked at the provider.');
+    await page.getByRole('button', { name: 'Mark as settled' }).click();
+    await page.waitForURL(/\/admin\/tasks$/);
+    await page.getByTestId('flash').waitFor();
+    await page.getByRole('link', { name: 'Settled' }).click();
+    await page.getByTestId('task').first().waitFor();
+    await page.context().close();
+  });
+
+  test('everything works without scripts', async () => {
+    const page = await open('finance', '/admin/reconciliation', { javaScriptEnabled: false });
+    await page.getByLabel('From').fill(new Date().toISOString().slice(0, 10));
+    await page.getByRole('button', { name: 'Compare now' }).click();
+    await page.waitForURL(/\/admin\/reconciliation\/rec_/);
+    await page.getByText(/The books were compared/).waitFor();
+    const difference = page.getByTestId('difference').first();
+    await difference.getByText('Settle it').click();
+    await difference.getByLabel('What did you find, and what was done?').fill('The old shop on the same account.');
+    await difference.getByRole('button', { name: 'Mark as settled' }).click();
+    await page.getByText(/Difference 1 is settled/).waitFor();
+    await page.getByText('Kim finance').first().waitFor();
+    await page.goto(`${till.url}/admin/customers/${made.customer}`);
+    await page.getByRole('button', { name: 'Show name and e-mail' }).click();
+    await page.getByText('canary.bird@example.org').waitFor();
+    assert.match(await page.locator('main').innerText(), /That you looked is on record/);
+    await page.context().close();
+  });
+
+  test('who may not is told so, and shown no way there', async () => {
+    const page = await open('support', '/admin/webhooks');
+    assert.match(await page.locator('main').innerText(), /You may not do this/);
+    await isSound(page, 'no permission');
+    await shot(page, 'rooms-no-permission');
+    await page.goto(`${till.url}/admin/customers/${made.customer}`);
+    assert.equal(await page.getByRole('button', { name: 'Show name and e-mail' }).count(), 0);
+    await page.goto(`${till.url}/admin/tasks`);
+    assert.equal(await page.getByRole('button', { name: 'Assign to me' }).count(), 0);
+    await page.context().close();
+  });
+});
