@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/config.h"
 #include "base/ctx.h"
+#include "base/id.h"
 #include "customers/customer.h"
 #include "db/db.h"
 #include "events/audit.h"
@@ -19,8 +20,10 @@
 #include "payments/payment.h"
 #include "payments/payment_store.h"
 #include "payments/refund.h"
+#include "payments/search.h"
 #include "payments/story.h"
 #include "provider/provider.h"
+#include "web/reply.h"
 #include "web/request.h"
 
 #define HERE "/admin/payments"
@@ -399,9 +402,16 @@ static struct error *show(struct request *r, const char *id, const struct error 
     return refused ? admin_refused(r, refused, page_name, title, view) : admin_page(r, 200, page_name, title, view);
 }
 
+/* The id of what belongs to a payment, such as a refund, leads to the payment. */
 struct error *admin_payment(struct request *r)
 {
-    return show(r, request_path(r, "id"), NULL, false);
+    const char *id = request_path(r, "id"), *payment;
+    struct error *error = show(r, id, NULL, false);
+
+    if (!error || error->code != E_NOT_FOUND || id_is(id, "pay"))
+        return error;
+    TRY(search_whose(r->ctx, id, &payment));
+    return payment ? reply_redirect(r, 303, arena_printf(r->ctx->arena, HERE "/%s", payment)) : error;
 }
 
 /* What is done ------------------------------------------------------------------------------------------------------- */

@@ -234,6 +234,8 @@ const char *view_place(struct ctx *ctx, const char *id)
         const char *prefix, *path;
     } places[] = {
         { "pay", "/admin/payments" },
+        { "ref", "/admin/payments" }, // its payment's page
+        { "rrq", "/admin/refunds/approvals" },
         { "cust", "/admin/customers" },
         { "whe", "/admin/webhooks" },
         { "rec", "/admin/reconciliation" },

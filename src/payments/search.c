@@ -284,8 +284,7 @@ static struct error *read_email(struct ctx *ctx, const char *email, struct searc
     return NULL;
 }
 
-/* *out is the payment's id where just one is meant. */
-static struct error *read_id(struct ctx *ctx, const char *text, const char **out)
+struct error *search_whose(struct ctx *ctx, const char *text, const char **out)
 {
     struct field_list list;
 
@@ -337,7 +336,7 @@ struct error *search_read(struct ctx *ctx, const char *raw, struct search_terms 
         return NULL;
     if (strchr(text, '@'))
         return read_email(ctx, text, terms, out);
-    TRY(read_id(ctx, text, &out->payment_id));
+    TRY(search_whose(ctx, text, &out->payment_id));
     if (out->payment_id)
         return NULL;
     TRY(search_has_reference(ctx, text, &found));

@@ -69,6 +69,10 @@ struct search_text {
 MUST_CHECK struct error *search_read(struct ctx *ctx, const char *text, struct search_terms *terms,
     struct search_text *out);
 
+/* The payment that an id of ours or a provider's means, or the refund, dispute, attempt or session it belongs to; *out is NULL
+ * when there is none, or several. */
+MUST_CHECK struct error *search_whose(struct ctx *ctx, const char *id, const char **out);
+
 /* Adds what is wrong with the filters' values. */
 void search_check(struct ctx *ctx, const struct search_terms *terms, struct error **error);
 

@@ -193,6 +193,7 @@ static struct error *resolve(struct ctx *ctx, const struct payment *payment, con
 {
     struct related related;
     struct field_list list;
+    struct decision settled_one;
 
     *settled = 0;
     TRY(story_related(ctx, payment, &related));
@@ -201,7 +202,7 @@ static struct error *resolve(struct ctx *ctx, const struct payment *payment, con
     for (size_t i = 0; i < list.count; i++) {
         if (!is_settled_here(&decisions[i]))
             continue;
-        TRY(decision_settle(ctx, decisions[i].kind, decisions[i].object, reason));
+        TRY(decision_resolve(ctx, decisions[i].id, reason, &settled_one));
         ++*settled;
     }
     return *settled ? audit_add(ctx, "payment.resolved", payment->id,

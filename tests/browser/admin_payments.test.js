@@ -1,0 +1,196 @@
+'use strict';
+
+// The dashboard's money in Chromium, on a desk and on a phone, with and without JavaScript: its flows, what axe finds in each state,
+// and a screenshot of it.
+
+const { after, before, describe, test } = require('node:test');
+const assert = require('node:assert/strict');
+const { startTill } = require('../lib/till.js');
+const { signIn, visit } = require('../lib/admin.js');
+const { assertAccessible, launch, newPage, shot } = require('./browser.js');
+
+const HOSTILE = `<img src=x onerror="document.title='owned'">{{csrf}}`;
+const usd = (value) => ({ value, currency: 'USD' });
+
+let till, browser, customer;
+const made = {};
+
+const api = async (address, body) => {
+  const answer = await till.api('POST', address, { body, key: `k${Math.random()}` });
+  assert.ok(answer.status < 300, answer.text);
+  return answer.body;
+};
+const pay = (body) => api('/api/v1/payments', { amount: usd('10.00'), payment_method_id: 'pm_card_visa', ...body });
+
+before(async () => {
+  till = await startTill({ env: { TILL_REFUND_APPROVAL_LIMIT: '50.00 USD' } });
+  browser = await launch();
+  customer = await api('/api/v1/customers', { reference: HOSTILE, email: 'kim@shop.example', name: HOSTILE });
+  for (const value of ['19.90', '250.00', '8.00']) await pay({ amount: usd(value), reference: `order-${value}` });
+  await till.api('POST', '/api/v1/payments', { body: { amount: { value: '12.00', currency: 'EUR' }, payment_method_id: 'pm_card_chargeDeclined' }, key: 'declined' });
+  made.hostile = await pay({ amount: usd('42.00'), customer_id: customer.id, reference: HOSTILE, description: HOSTILE, metadata: { note: HOSTILE } });
+  await api(`/api/v1/payments/${made.hostile.id}/refund`, { amount: usd('2.00'), reason: HOSTILE });
+  await till.sandbox.settle();
+});
+after(async () => {
+  await browser?.close();
+  await till?.stop();
+});
+
+/** Nothing strange happened on the page, axe finds nothing, and it does not scroll sideways. */
+async function look(page, name) {
+  await assertAccessible(page);
+  assert.equal(await page.title().then((title) => title.includes('owned')), false);
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.ok(over <= 0, `${name} scrolls sideways by ${over}`);
+  await shot(page, `admin-${name}`);
+  assert.deepEqual(page.complaints, []);
+}
+
+for (const size of [1280, 390]) {
+  describe(`at ${size}`, () => {
+    test('a payment is found, understood, and given back in part', async () => {
+      const page = await newPage(browser, { size });
+      await visit(page, till, 'finance', '/admin/payments');
+      await look(page, 'payments');
+      await page.getByLabel('Status').selectOption('failed');
+      await page.getByRole('button', { name: 'Show' }).click();
+      await page.getByText('Take').or(page.getByRole('link', { name: 'Show all payments' })).first().waitFor();
+      assert.match(page.url(), /status=failed/);
+      assert.equal(await page.getByTestId('payments').getByRole('row').count(), 2);
+      await page.getByLabel('Save these filters as').fill(`Failed ${size}`);
+      await page.getByRole('button', { name: 'Save view' }).click();
+      await page.getByTestId('views').getByRole('link', { name: `Failed ${size}` }).waitFor();
+      await look(page, 'payments-filtered');
+      await page.getByLabel('Search').fill('nothing like this');
+      await page.getByRole('button', { name: 'Show' }).click();
+      await page.getByTestId('empty').waitFor();
+      await look(page, 'payments-empty');
+      await page.goto(`${till.url}/admin/payments?amount_from=many&from=2026-13-01`);
+      await page.getByTestId('problem').waitFor();
+      await look(page, 'payments-wrong');
+
+      const payment = await pay({ amount: usd('30.00'), reference: `refund-at-${size}`, customer_id: customer.id });
+      await page.goto(`${till.url}/admin/payments`);
+      await page.getByLabel('Search').fill(payment.id);
+      await page.getByLabel('Search').press('Enter');
+      await page.getByTestId('next').waitFor();
+      assert.equal(new URL(page.url()).pathname, `/admin/payments/${payment.id}`);
+      await page.getByTestId('refund').click();
+      await look(page, 'refund');
+      await page.getByLabel('A part of it').check();
+      await page.getByLabel('Part, in USD').fill('31');
+      await page.getByLabel('Reason').selectOption('goodwill');
+      await page.getByTestId('preview').click();
+      await page.getByTestId('problem').waitFor();
+      await look(page, 'refund-too-much');
+      await page.getByLabel('Part, in USD').fill('12.50');
+      await page.getByLabel('Note').fill(HOSTILE);
+      await page.getByTestId('preview').click();
+      await page.getByTestId('effect').waitFor();
+      assert.match(await page.getByTestId('effect').innerText(), /\$12\.50 goes back[\s\S]*\$17\.50 of the payment is left/);
+      await look(page, 'refund-effect');
+      await page.getByTestId('confirm').click();
+      await page.getByTestId('flash').waitFor();
+      assert.match(await page.getByTestId('flash').innerText(), /\$12\.50 (went back|is on its way)/);
+      assert.match(await page.getByTestId('refunds').innerText(), /\$12\.50/);
+      assert.equal((await till.sandbox.ledger(payment.id)).refunds.length, 1);
+      await look(page, 'payment');
+      await page.getByTestId('reveal').click();
+      await page.getByText('kim@shop.example').waitFor();
+      await page.goto(`${till.url}/admin/payments/${made.hostile.id}`);
+      for (const text of [HOSTILE]) assert.ok((await page.locator('main').innerText()).includes(text));
+      await look(page, 'payment-hostile');
+      await page.goto(`${till.url}/admin/refunds`);
+      await look(page, 'refunds');
+      await page.goto(`${till.url}/admin/refunds?status=withdrawn`);
+      await look(page, 'refunds-empty');
+      await page.context().close();
+    });
+
+    test('a held payment is captured in part, another cancelled', async () => {
+      const page = await newPage(browser, { size });
+      const [part, whole] = [await pay({ capture: false }), await pay({ capture: false })];
+      await visit(page, till, 'finance', `/admin/payments/${part.id}`);
+      await page.getByTestId('capture').locator('summary').click();
+      await page.getByTestId('cancel').locator('summary').click();
+      await look(page, 'payment-held');
+      await page.getByLabel('Amount in USD').fill('4.00');
+      await page.getByRole('button', { name: 'Capture this amount' }).click();
+      await page.getByTestId('flash').waitFor();
+      assert.match(await page.getByTestId('money').innerText(), /Captured\s+\$4\.00/);
+      await page.goto(`${till.url}/admin/payments/${whole.id}`);
+      await page.getByTestId('cancel').locator('summary').click();
+      await page.getByRole('button', { name: 'Cancel the payment of $10.00' }).click();
+      await page.getByTestId('flash').waitFor();
+      assert.match(await page.locator('h1').innerText(), /Cancelled/);
+      await page.context().close();
+    });
+
+    test('a large refund is asked for by one and decided by another', async () => {
+      const page = await newPage(browser, { size });
+      const payment = await pay({ amount: usd('90.00') });
+      await visit(page, till, 'support', `/admin/payments/${payment.id}/refund`);
+      await page.getByLabel('Reason').selectOption('not_delivered');
+      await page.getByTestId('preview').click();
+      assert.match(await page.getByTestId('effect').innerText(), /Nothing goes back yet/);
+      await look(page, 'refund-asked');
+      await page.getByTestId('confirm').click();
+      await page.getByTestId('waiting-request').waitFor();
+      await look(page, 'payment-waiting');
+      await page.goto(`${till.url}/admin/refunds/approvals`);
+      await page.getByRole('link', { name: /Look at it/ }).first().click();
+      await page.getByTestId('withdraw').waitFor();
+      await look(page, 'approval-own');
+      await page.context().close();
+
+      const other = await newPage(browser, { size });
+      await visit(other, till, 'finance', '/admin/refunds/approvals');
+      await look(other, 'approvals');
+      await other.getByRole('link', { name: /Decide/ }).first().click();
+      await other.getByTestId('reject').waitFor();
+      await look(other, 'approval');
+      await other.getByLabel('Why not?').fill('Wait for the parcel first.');
+      await other.getByTestId('reject').click();
+      await other.getByText('Wait for the parcel first.').waitFor();
+      await look(other, 'approval-rejected');
+      await other.goto(`${till.url}/admin/refunds/approvals`);
+      await look(other, 'approvals-empty');
+      await other.context().close();
+    });
+  });
+}
+
+test('everything works without JavaScript', async () => {
+  const page = await newPage(browser, { javaScriptEnabled: false });
+  const payment = await pay({ amount: usd('20.00') });
+  await visit(page, till, 'finance', '/admin/payments');
+  await page.getByLabel('Search').fill(payment.id);
+  await page.getByRole('button', { name: 'Show' }).click();
+  await page.getByTestId('refund').click();
+  await page.getByLabel('Reason').selectOption('duplicate');
+  await page.getByTestId('preview').click();
+  await page.getByTestId('confirm').click();
+  await page.getByTestId('flash').waitFor();
+  assert.equal((await till.sandbox.ledger(payment.id)).refunds.length, 1);
+  await page.context().close();
+});
+
+test('in the dark, for one who may only look, and with the provider down', async () => {
+  const page = await newPage(browser, { colorScheme: 'dark' });
+  await visit(page, till, 'auditor', '/admin/payments');
+  await look(page, 'payments-dark');
+  await till.db.value(`INSERT INTO breakers (provider, failures, opened_until, updated_at) VALUES ('stripe', 9, now() + interval '1 hour', now())
+    ON CONFLICT (provider) DO UPDATE SET failures = 9, opened_until = excluded.opened_until`);
+  await new Promise((resolve) => setTimeout(resolve, 1200)); // a process remembers it for a second
+  await page.goto(`${till.url}/admin/payments/${made.hostile.id}`);
+  await page.getByTestId('provider-down').waitFor();
+  await look(page, 'payment-provider-down-dark');
+  await page.goto(`${till.url}/admin/payments/${made.hostile.id}/refund`);
+  await look(page, 'refund-forbidden');
+  assert.match(await page.locator('main').innerText(), /You may not do this/);
+  await till.db.value(`UPDATE breakers SET failures = 0, opened_until = NULL`);
+  const visitor = await signIn(till, 'auditor');
+  assert.equal((await visitor.get(`/admin/payments/${made.hostile.id}`)).status, 200);
+  await page.context().close();
+});
