@@ -10,6 +10,8 @@
 #include "base/id.h"
 #include "pages/admin_view.h"
 
+#define API_KEY_ID 12 // letters and digits
+
 /* What the names of the audit log, the ledger and the queue mean. */
 static const struct {
     const char *name;
@@ -79,7 +81,9 @@ const char *admin_person(struct ctx *ctx, const char *id)
 
     if (!id || !*id)
         return "Till";
-    return id_is(id, "usr") && !user_get(ctx, id, &user) ? user.name : id;
+    if (id_is(id, "usr"))
+        return user_get(ctx, id, &user) ? id : user.name;
+    return strlen(id) == API_KEY_ID && !strchr(id, '_') ? arena_printf(ctx->arena, "the shop, with key %s", id) : id;
 }
 
 static const char *masked_word(struct ctx *ctx, const char *word, size_t length)
