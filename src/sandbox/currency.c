@@ -123,7 +123,12 @@ struct failure *currency_check(struct call *call, const char *text, json_int_t a
     return NULL;
 }
 
-json_int_t currency_fee(json_int_t amount)
+json_int_t currency_fee(json_int_t amount, const char *code)
 {
-    return (amount * 29 + 500) / 1000 + 30;
+    json_int_t fee = (amount * 29 + 500) / 1000 + 30;
+    struct currency currency;
+
+    find(code, &currency);
+    return currency.exponent == 2 && currency.step > 1 ? (fee + currency.step - 1) / currency.step * currency.step
+                                                       : fee;
 }

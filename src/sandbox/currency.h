@@ -10,7 +10,7 @@ struct failure *currency_check(struct call *call, const char *text, json_int_t a
 /* "$12.00" as error messages write amounts: "12.00 usd". */
 const char *currency_text(struct call *call, json_int_t amount, const char *code);
 
-/* Stripe's part of a card payment: 2.9 % and thirty of the smallest unit, half rounded up. */
-json_int_t currency_fee(json_int_t amount);
+/* Stripe's part of a card payment: 2.9 % and thirty of the smallest unit, half rounded up; whole units where there are no others. */
+json_int_t currency_fee(json_int_t amount, const char *code);
 
 #endif

@@ -64,6 +64,7 @@ describe('a busy day', () => {
     const payments = await Promise.all(Array.from({ length: 8 }, () => paid(till)));
     await paid(till, { amount: { value: '500', currency: 'JPY' } });
     await paid(till, { amount: { value: '5.120', currency: 'KWD' } });
+    await paid(till, { amount: { value: '911', currency: 'ISK' } });
     const part = await paid(till, { capture: false });
     assert.equal((await act(till, part.id, 'capture', { amount: usd('7.00') })).status, 200);
     assert.equal((await act(till, payments[0].id, 'refund', { amount: usd('4.00') })).status, 201);
