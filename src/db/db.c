@@ -219,17 +219,17 @@ static struct error *unavailable(struct ctx *ctx, const char *cause)
     return error_cause(ctx, error, "%s", cause);
 }
 
-static struct error *acquire(struct ctx *ctx, PGconn **out)
+/* *open says whether the connection was opened for this. */
+static struct error *acquire(struct ctx *ctx, PGconn **out, bool *open)
 {
     struct db *db = ctx->db;
-    bool open;
 
     for (;;) {
-        if (!reserve(db, out, &open))
+        if (!reserve(db, out, open))
             return unavailable(ctx, "no database connection came free");
-        if (!open && still_alive(*out))
+        if (!*open && still_alive(*out))
             return NULL;
-        if (!open) {
+        if (!*open) {
             drop(db, *out);
             continue;
         }
@@ -333,10 +333,11 @@ static struct error *run_on(struct ctx *ctx, PGconn *conn, const struct sql *sql
 static struct error *run(struct ctx *ctx, const struct sql *sql, struct params params, PGresult **out)
 {
     PGconn *conn;
+    bool open;
 
     if (ctx->tx)
         return run_on(ctx, ctx->tx->conn, sql, params, out);
-    TRY(acquire(ctx, &conn));
+    TRY(acquire(ctx, &conn, &open));
     struct error *error = run_on(ctx, conn, sql, params, out);
     give_back(ctx->db, conn);
     return error;
@@ -498,8 +499,8 @@ struct error *tx_begin(struct ctx *ctx, struct tx *tx)
     tx->conflict = false;
     tx->hooks = NULL;
     tx->runs++;
-    for (;;) {
-        TRY(acquire(ctx, &tx->conn));
+    for (bool open, again = false;; again = true) {
+        TRY(acquire(ctx, &tx->conn, &open));
         PGresult *result = PQexec(tx->conn, begin.text);
         if (PQresultStatus(result) == PGRES_TUPLES_OK) {
             tx->xid = arena_strdup(ctx->arena, PQgetvalue(result, 0, 0));
@@ -508,7 +509,7 @@ struct error *tx_begin(struct ctx *ctx, struct tx *tx)
             ctx->tx = tx;
             return NULL;
         }
-        if (PQstatus(tx->conn) == CONNECTION_OK) {
+        if (open || again || PQstatus(tx->conn) == CONNECTION_OK) {
             struct error *error = failure(ctx, &begin, tx->conn, result);
             PQclear(result);
             drop(ctx->db, tx->conn);

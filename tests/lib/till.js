@@ -7,7 +7,8 @@
 //     const answer = await till.api('POST', '/api/v1/payments', { body: {…}, key: 'k1' });
 //
 // Set by ./dev test: TILL_TEST_DATABASE_URL (conninfo of a superuser; its database is the migrated template), TILL_TEST_BUILD
-// (directory of the programs), TILL_TEST_SERVER (lighttpd or apache), TILL_TEST_ARTEFACTS (where logs are kept).
+// (directory of the programs), TILL_TEST_SERVER (lighttpd or apache), TILL_TEST_POOLER (1: PgBouncer between Till and PostgreSQL),
+// TILL_TEST_ARTEFACTS (where logs are kept).
 
 const { spawn, execFile } = require('node:child_process');
 const crypto = require('node:crypto');
@@ -92,8 +93,10 @@ async function createDatabase({ empty = false } = {}) {
   await psql(admin, `CREATE DATABASE ${name} ${empty ? 'OWNER till_owner' : `TEMPLATE ${server.dbname}`}`);
   return {
     name,
-    /** Conninfo of the application's role, and of the schema's owner. */
+    host: server.host,
+    /** Conninfo of the application's role, over another host if one is given, and of the schema's owner. */
     url: conninfoOf({ ...server, dbname: name, user: 'till_app' }),
+    urlOver: (host) => conninfoOf({ ...server, host, dbname: name, user: 'till_app' }),
     ownerUrl: conninfoOf({ ...server, dbname: name, user: 'till_owner' }),
     superUrl: all,
     /** The rows of a SELECT, as objects. */
@@ -260,7 +263,7 @@ async function startTill(options = {}) {
   const keys = path.join(dir, 'keys');
   const name = path.basename(process.argv[1] || 'test').replace(/\W+/g, '-');
   const till = { dir, server, socket, db: database, logFile: log };
-  let master, front, sandbox;
+  let master, front, sandbox, pooler;
   writeKeys(keys);
 
   /** Runs the till command; answers { code, stdout, stderr }. The last argument may be an object: { input }. */
@@ -342,6 +345,7 @@ async function startTill(options = {}) {
     await stopProcess(front);
     const ended = await stopProcess(master);
     if (sandbox) await sandbox.stop();
+    if (pooler) await pooler.stop();
     await database.drop();
     const found = complaints([log]);
     keepLogs(dir, name);
@@ -368,6 +372,11 @@ async function startTill(options = {}) {
       till.sandbox = sandbox;
     }
     till.sandboxUrl = sandbox ? sandbox.url : 'http://127.0.0.1:9';
+    if (process.env.TILL_TEST_POOLER === '1') {
+      const { startPooler } = require('./pooler.js');
+      pooler = await startPooler(database.host);
+      database.url = database.urlOver(pooler.dir);
+    }
     till.env = tillEnvironment({ database, url: till.url, sandboxUrl: till.sandboxUrl, keys, env });
     till.apiKey = await till.makeKey(scopes);
     await till.startMaster();
