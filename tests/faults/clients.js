@@ -242,9 +242,11 @@ class Client {
     const id = this.any();
     const payment = id && (await this.look(id));
     if (!payment?.provider_payment_id) return;
-    const what = { authorized: this.random.of(['cancel', 'capture']), succeeded: 'refund', requires_action: 'cancel' }[payment.status];
+    const after = { refund: { amount: 1000 }, dispute: {}, dispute_close: { status: this.random.of(['won', 'lost']) } };
+    const settled = this.random.weighted({ refund: 4, dispute: 2, dispute_close: 2 });
+    const what = { authorized: this.random.of(['cancel', 'capture']), succeeded: settled, requires_action: 'cancel' }[payment.status];
     if (!what) return;
-    await this.till.sandbox.dashboard(what, { payment_intent: payment.provider_payment_id, ...(what === 'refund' ? { amount: 1000 } : {}) }).catch(() => {});
+    await this.till.sandbox.dashboard(what, { payment_intent: payment.provider_payment_id, ...after[what] }).catch(() => {});
     this.world.count(`dashboard ${what}`);
   }
 
