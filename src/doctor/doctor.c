@@ -14,12 +14,15 @@
 #include "db/migrate.h"
 #include "doctor/probe.h"
 #include "events/audit.h"
+#include "jobs/maintenance.h"
 #include "jobs/queue.h"
 #include "payments/webhook.h"
 #include "provider/provider.h"
 
 #define OLDEST_SERVER 140000
 #define SKEW_SECONDS 5
+#define PERIODIC_LATE 900           // past its time, work that comes back is not only busy
+#define MAINTENANCE_LONG 900        // a run is taken to be dead
 #define WEBHOOK_TOLERANCE 300       // past this, every webhook is refused
 #define WEBHOOK_SILENCE (3 * 86400) // Stripe gives up after three days
 
@@ -178,6 +181,58 @@ static void check_jobs(struct doctor *doctor)
         say(doctor, DOCTOR_FINE, "JOBS", NULL, "all jobs are in time");
 }
 
+static void say_periodic(struct doctor *doctor, const struct queue_periodic *work)
+{
+    const char *ran =
+        work->runs ? arena_printf(doctor->ctx->arena, "ran %" PRId64 " s ago", work->ago_seconds) : "has not run yet";
+
+    if (work->late_seconds > PERIODIC_LATE)
+        say(doctor, DOCTOR_WARN, "PERIODIC_LATE", "start till.fcgi, or let cron run till job run",
+            "%s %s, and should have run %" PRId64 " s ago", work->kind, ran, work->late_seconds);
+    else if (work->error)
+        say(doctor, DOCTOR_WARN, "PERIODIC_FAILED", "mend the cause; it is tried again by itself",
+            "%s %s, and failed: %s", work->kind, ran, work->error);
+    else
+        say(doctor, DOCTOR_FINE, "PERIODIC", NULL, "%s %s", work->kind, ran);
+}
+
+/* What was asked for by cron or a person, and what it did. */
+static void say_run(struct doctor *doctor, const struct maintenance_run *run)
+{
+    struct ctx *ctx = doctor->ctx;
+    const char *error = run->result ? json_string_value(json_object_get(run->result, "error")) : NULL;
+    int64_t ago = instant_to_unix(clock_now()) - instant_to_unix(run->started_at);
+
+    if (error)
+        say(doctor, DOCTOR_WARN, "MAINTENANCE_FAILED", "till.fcgi's log says why; run it again",
+            "%s was run %" PRId64 " s ago, and failed: %s", run->kind, ago, error);
+    else if (!instant_is_set(run->finished_at) && ago > MAINTENANCE_LONG)
+        say(doctor, DOCTOR_WARN, "MAINTENANCE_FAILED", "run it again", "%s began %" PRId64 " s ago and has not ended",
+            run->kind, ago);
+    else
+        say(doctor, DOCTOR_FINE, "MAINTENANCE", NULL, "%s was run %" PRId64 " s ago: %s", run->kind, ago,
+            run->result ? json_text(ctx, run->result) : "it still runs");
+}
+
+static void check_maintenance(struct doctor *doctor)
+{
+    struct field_list periodic, runs;
+    struct error *error = queue_periodic(doctor->ctx, &periodic);
+
+    if (!error)
+        error = maintenance_list(doctor->ctx, &runs);
+    if (error) {
+        say_error(doctor, "PERIODIC", "till doctor again", error);
+        return;
+    }
+    if (!periodic.count)
+        say(doctor, DOCTOR_FINE, "PERIODIC", NULL, "no periodic work yet; till.fcgi begins it");
+    for (size_t i = 0; i < periodic.count; i++)
+        say_periodic(doctor, (const struct queue_periodic *)periodic.items + i);
+    for (size_t i = 0; i < runs.count; i++)
+        say_run(doctor, (const struct maintenance_run *)runs.items + i);
+}
+
 static void check_audit(struct doctor *doctor)
 {
     int64_t checked;
@@ -294,6 +349,7 @@ static const struct check {
     { check_migrations, true, false },
     { check_statements, true, true },
     { check_jobs, true, true },
+    { check_maintenance, true, true },
     { check_audit, true, true },
     { check_last_webhook, true, true },
     { check_publishable_key, false, false },

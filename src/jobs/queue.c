@@ -93,3 +93,22 @@ struct error *queue_health(struct ctx *ctx, struct queue_health *out)
 
     return db_one(ctx, &health, NO_PARAMS, health_columns, out);
 }
+
+struct error *queue_periodic(struct ctx *ctx, struct field_list *out)
+{
+    SQL(list,
+        "SELECT kind, error, attempts AS runs,"
+        "       extract(epoch FROM now() - created_at)::bigint AS ago_seconds,"
+        "       floor(extract(epoch FROM domain_now() - run_at))::bigint AS late_seconds"
+        "  FROM jobs WHERE subject = 'periodic' AND state = 'available' ORDER BY kind");
+    static const struct field columns[] = {
+        FIELD(struct queue_periodic, kind),
+        FIELD(struct queue_periodic, error),
+        FIELD(struct queue_periodic, runs),
+        FIELD(struct queue_periodic, ago_seconds),
+        FIELD(struct queue_periodic, late_seconds),
+        FIELD_END,
+    };
+
+    return db_list(ctx, &list, NO_PARAMS, columns, sizeof(struct queue_periodic), out);
+}

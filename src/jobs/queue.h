@@ -27,6 +27,18 @@ struct queue_health {
     int64_t due, waiting; // available: due now, and later
 };
 
+/* Periodic work: when it last ended, and how that went. */
+struct queue_periodic {
+    const char *kind;
+    const char *error;    // why the last run failed
+    int64_t runs;         // 0: none yet
+    int64_t ago_seconds;  // since the last run ended
+    int64_t late_seconds; // since it should have run again; below 0 when that is still to come
+};
+
+/* Each kind of periodic work that waits; none before till.fcgi first ran. */
+MUST_CHECK struct error *queue_periodic(struct ctx *ctx, struct field_list *out);
+
 /* Jobs by when they are due; of one state, or of all when it is NULL. E_VALIDATION_ERROR for an unknown one. */
 MUST_CHECK struct error *queue_list(struct ctx *ctx, const char *state, int64_t limit, struct field_list *out);
 

@@ -76,6 +76,24 @@ test('jobs that are out of tries, and jobs that nobody runs', async () => {
   assert.match(of('JOBS_LATE')[0].what, /1 jobs should have run, the oldest 36\d\d s ago/);
 });
 
+test('periodic work and maintenance: when each last ran, what failed, and what is long overdue', async () => {
+  await it.database.value(`INSERT INTO jobs (kind, subject, run_at, attempts, created_at, error) VALUES
+    ('sweep', 'periodic', now() + interval '1 minute', 3, now() - interval '40 s', NULL),
+    ('retention', 'periodic', now() + interval '1 minute', 3, now() - interval '50 s', 'no space left'),
+    ('reconcile', 'periodic', now() - interval '1 hour', 2, now() - interval '25 hours', NULL)`);
+  await it.database.value(`INSERT INTO maintenance_runs (kind, started_at, finished_at, result) VALUES
+    ('resolve', now() - interval '70 s', now(), '{"looked_at": 7}'), ('seal', now() - interval '80 s', now(), '{"error": "DB_ERROR"}')`);
+  const { of } = await doctor();
+  await it.database.value('DELETE FROM jobs; DELETE FROM maintenance_runs');
+  assert.match(of('PERIODIC')[0].what, /^sweep ran 4\d s ago$/);
+  assert.match(of('PERIODIC_FAILED')[0].what, /^retention ran 5\d s ago, and failed: no space left$/);
+  assert.equal(of('PERIODIC_LATE')[0].level, 'warn');
+  assert.match(of('PERIODIC_LATE')[0].what, /^reconcile ran 90\d\d\d s ago, and should have run 36\d\d s ago$/);
+  assert.match(of('MAINTENANCE')[0].what, /^resolve was run 7\d s ago: .*"looked_at": ?7/);
+  assert.match(of('MAINTENANCE_FAILED')[0].what, /^seal was run 8\d s ago, and failed: DB_ERROR$/);
+  assert.match((await doctor()).of('PERIODIC')[0].what, /no periodic work yet/);
+});
+
 test('keys that others can read', async () => {
   fs.chmodSync(it.keys, 0o444);
   const { code, findings } = await doctor();
