@@ -260,27 +260,95 @@ describe('in the background', () => {
   }
 });
 
+/** The calls by which each of them asks; what a job could not ask it asks again. */
+const ASKS = { 'webhook.before_store': 'GET /v1/payment_intents/{id}', 'resolver.before': 'GET /v1/payment_intents/{id}', 'sweep.before_store': 'GET /v1/events' };
+const READS = {
+  'times out': { action: 'delay', ms: 2500 },
+  'answers 500': { action: 'error_500_not_executed' },
+  'resets in the middle of its answer': { action: 'reset' },
+  'answers with a page': { action: 'html_200' },
+};
+
+describe('in the background, and the provider', () => {
+  for (const [place, operation] of Object.entries(ASKS)) {
+    for (const [what, fault] of Object.entries(READS)) {
+      test(`${what}: ${place.split('.')[0]}`, async () => {
+        const { id, trigger } = await BACKGROUND[place]();
+        const silent = place !== 'webhook.before_store';
+        await till.sandbox.dials({ webhooks: silent ? SILENT.webhooks : { retry_ms: 200 }, rules: [{ operation, times: 1, ...fault }] });
+        await trigger();
+        await hasEnded({ id, end: 'succeeded', charges: 1 });
+        await till.sandbox.dials(SILENT);
+        assert.equal(await till.db.value(`SELECT count(*) FROM events WHERE object_id = '${id}' AND type = 'payment.succeeded'`), '1');
+      });
+    }
+  }
+});
+
 describe('on the checkout page', () => {
+  const open = async () => {
+    const session = (await till.api('POST', '/api/v1/checkout/sessions', { body: { amount: usd('12.00') }, key: newKey() })).body;
+    const page = session.url.slice(till.url.length);
+    return {
+      session,
+      press: () => till.api('POST', `${page}/pay`, { body: {}, apiKey: null }),
+      state: () => till.api('GET', `${page}/state`, { apiKey: null }),
+    };
+  };
+
+  /** After whatever happened the button can be pressed, the payer pays once, and every book says so. */
+  async function canBePaid({ session, press, state }) {
+    const answer = await until(async () => {
+      await hurryAll();
+      const pressed = await press();
+      return pressed.status === 200 && pressed.body.client_secret && pressed;
+    }, 'the page can be paid');
+    const intent = answer.body.client_secret.split('_secret_')[0];
+    const form = { client_secret: answer.body.client_secret, payment_method: 'pm_card_visa', return_url: answer.body.return_url };
+    const confirmed = await till.sandbox.stripe('POST', `payment_intents/${intent}/confirm`, form, { authorization: `Bearer ${PUBLISHABLE_KEY}` });
+    assert.equal(confirmed.body.status, 'succeeded', JSON.stringify(confirmed.body));
+    await hasEnded({ id: answer.body.payment_id, end: 'succeeded', charges: 1 });
+    assert.equal(await till.db.value(`SELECT count(*) FROM payments WHERE checkout_id = '${session.id}'`), '1');
+    assert.equal((await till.api('GET', `/api/v1/checkout/sessions/${session.id}`)).body.status, 'complete');
+    assert.equal((await state()).body.status, 'succeeded');
+  }
+
   for (const place of ['charge.before_t1', 'charge.after_t1', 'charge.after_c1', 'checkout.before_door', 'request.before_reply']) {
     test(`${place}: the process is killed`, async () => {
-      const session = (await till.api('POST', '/api/v1/checkout/sessions', { body: { amount: usd('12.00') }, key: newKey() })).body;
-      const press = () => till.api('POST', `${session.url.slice(till.url.length)}/pay`, { body: {}, apiKey: null });
+      const page = await open();
       arm(place, 'kill');
-      assert.ok((await press()).status >= 500, 'the process died');
+      assert.ok((await page.press()).status >= 500, 'the process died');
       arm();
       await isReady();
-      const answer = await until(async () => {
-        await hurryAll();
-        const pressed = await press();
-        return pressed.status === 200 && pressed.body.client_secret && pressed;
-      }, 'the page can be paid');
-      const intent = answer.body.client_secret.split('_secret_')[0];
-      const form = { client_secret: answer.body.client_secret, payment_method: 'pm_card_visa', return_url: answer.body.return_url };
-      const confirmed = await till.sandbox.stripe('POST', `payment_intents/${intent}/confirm`, form, { authorization: `Bearer ${PUBLISHABLE_KEY}` });
-      assert.equal(confirmed.body.status, 'succeeded', JSON.stringify(confirmed.body));
-      await hasEnded({ id: answer.body.payment_id, end: 'succeeded', charges: 1 });
-      assert.equal(await till.db.value(`SELECT count(*) FROM payments WHERE checkout_id = '${session.id}'`), '1');
-      assert.equal((await till.api('GET', `/api/v1/checkout/sessions/${session.id}`)).body.status, 'complete');
+      await canBePaid(page);
+    });
+
+    test(`${place}: PostgreSQL is gone`, async () => {
+      const page = await open();
+      arm(place, 'wait');
+      const asked = page.press();
+      await somebodyWaits();
+      await cluster.crash();
+      arm();
+      const first = await asked;
+      const looked = await page.state();
+      await cluster.start();
+      if (place === 'request.before_reply') assert.equal(first.status, 200, first.text);
+      else assert.ok(first.status === 503 && Number(first.headers.get('retry-after')) > 0, `${first.status} ${first.text}`);
+      assert.equal(looked.status, 503, looked.text);
+      await isReady();
+      await canBePaid(page);
+    });
+  }
+
+  for (const [what, fault] of Object.entries(PROVIDER)) {
+    test(`the provider ${what}`, async () => {
+      const page = await open();
+      await till.sandbox.dials({ ...SILENT, rules: [{ operation: 'POST /v1/payment_intents', times: 1, ...fault }] });
+      const first = await page.press();
+      assert.ok(first.status === 200 || (first.status === 503 && Number(first.headers.get('retry-after')) > 0), `${first.status} ${first.text}`);
+      await till.sandbox.dials(SILENT);
+      await canBePaid(page);
     });
   }
 });
