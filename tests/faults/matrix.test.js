@@ -285,6 +285,19 @@ describe('in the background, and the provider', () => {
   }
 });
 
+test('a capture is refused, and the answer to what has become of the hold is a page: to be asked again', async () => {
+  const held = (await pay(till, { capture: false })).body;
+  await till.sandbox.dashboard('cancel', { payment_intent: held.provider_payment_id });
+  await till.sandbox.dials({ ...SILENT, rules: [{ operation: 'GET /v1/payment_intents/{id}', action: 'html_200', times: 1 }] });
+  const key = newKey();
+  const send = () => act(till, held.id, 'capture', {}, { key });
+  const first = await send();
+  assert.ok(first.status === 503 && Number(first.headers.get('retry-after')) > 0, `${first.status} ${first.text}`);
+  await till.sandbox.dials(SILENT);
+  await insist(send, key);
+  await hasEnded({ id: held.id, end: 'cancelled', charges: 0 });
+});
+
 describe('on the checkout page', () => {
   const open = async () => {
     const session = (await till.api('POST', '/api/v1/checkout/sessions', { body: { amount: usd('12.00') }, key: newKey() })).body;

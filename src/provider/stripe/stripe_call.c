@@ -286,9 +286,7 @@ struct error *stripe_error(struct ctx *ctx, const struct stripe_answer *answer, 
         return NULL;
     if (outcome.kind == OUTCOME_REFUSED)
         error = error_new(ctx, outcome.code == E_NOT_FOUND ? E_NOT_FOUND : E_PROVIDER_ERROR, "%s", outcome.detail);
-    else if (is_done(answer, NULL))
-        error = error_new(ctx, E_PROVIDER_ERROR, "Stripe's answer could not be understood");
-    else
+    else // a page or half an answer passes, as a time-out does
         error = error_new(ctx, E_PROVIDER_UNAVAILABLE, "Stripe cannot be asked at the moment; please try again");
     error->retry_after = outcome.retry_after;
     return error_cause(ctx, error, "%s", outcome.cause ? outcome.cause : "no cause");

@@ -251,8 +251,8 @@ static const struct {
     { 400, ERROR(INVALID, "x", ""), E_PROVIDER_ERROR },
     { 500, ERROR("api_error", "x", ""), E_PROVIDER_UNAVAILABLE },
     { 429, "", E_PROVIDER_UNAVAILABLE },
-    { 200, "{}", E_PROVIDER_ERROR },
-    { 200, "{\"id\":\"pi_1\",\"object\":\"payment_intent\"}", E_PROVIDER_ERROR },
+    { 200, "{}", E_PROVIDER_UNAVAILABLE },
+    { 200, "{\"id\":\"pi_1\",\"object\":\"payment_intent\"}", E_PROVIDER_UNAVAILABLE },
 };
 
 START_TEST(test_reads)
