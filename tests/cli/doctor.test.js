@@ -58,7 +58,7 @@ test('a schema that is behind, and one that was changed by hand', async () => {
   const changed = await doctor();
   await it.database.value('ALTER TABLE jobs RENAME COLUMN topic TO subject');
   assert.equal(changed.code, 1);
-  assert.match(changed.of('STATEMENTS')[0].what, /\(src\/jobs\/|jobs\/.*column "subject"/);
+  assert.ok(changed.of('STATEMENTS').some(({ what }) => /\/jobs\/.*column "subject"/.test(what)), 'the statement, its file and what it lacks');
   const rows = await it.database.rows('SELECT * FROM schema_migrations ORDER BY version');
   await it.database.value('DELETE FROM schema_migrations');
   const behind = await doctor();
