@@ -323,7 +323,7 @@ describe('on the checkout page', () => {
     await hasEnded({ id: answer.body.payment_id, end: 'succeeded', charges: 1 });
     assert.equal(await till.db.value(`SELECT count(*) FROM payments WHERE checkout_id = '${session.id}'`), '1');
     assert.equal((await till.api('GET', `/api/v1/checkout/sessions/${session.id}`)).body.status, 'complete');
-    assert.equal((await state()).body.status, 'succeeded');
+    assert.equal((await state()).body.payment_status, 'succeeded');
   }
 
   for (const place of ['charge.before_t1', 'charge.after_t1', 'charge.after_c1', 'checkout.before_door', 'request.before_reply']) {
