@@ -62,10 +62,19 @@ static bool is_below(const char *path, const char *parent)
     return strncmp(path, parent, length) == 0 && (path[length] == '\0' || path[length] == '/');
 }
 
+/* Without the second factor that is required nothing opens. */
+static bool is_locked(const struct request *r)
+{
+    return !r->session->has_second_factor && strcmp(r->ctx->config->second_factor, "required") == 0;
+}
+
 static json_t *nav(struct request *r)
 {
     json_t *groups = json_in(r->ctx->arena, json_array()), *entries = NULL;
     const char *group = "";
+
+    if (is_locked(r))
+        return groups;
 
     for (size_t i = 0; i < MENU_SIZE; i++) {
         const char *own = menu[i].group ? menu[i].group : NULL;

@@ -107,6 +107,21 @@ static const char *details_text(struct ctx *ctx, const json_t *details)
     return details && json_object_size(details) ? json_text(ctx, details) : NULL;
 }
 
+/* [{"name", "value"}], as far as the values are plain. */
+static json_t *pairs_of(struct ctx *ctx, json_t *details)
+{
+    json_t *pairs = json_array(), *value;
+    const char *name;
+
+    json_object_foreach(details, name, value)
+    {
+        json_array_append_new(pairs,
+            json_pack("{ss, ss}", "name", name, "value",
+                json_is_string(value) ? json_string_value(value) : json_text(ctx, value)));
+    }
+    return pairs;
+}
+
 static const char *or_nothing(const char *text)
 {
     return text ? text : "";
@@ -121,8 +136,8 @@ static json_t *entry_view(struct ctx *ctx, const struct audit_entry *entry, cons
         kind_word(ctx, entry->principal_kind), "who", name ? name : or_nothing(entry->principal), "who_id",
         view_text(entry->principal), "address", view_text(entry->address), "action", entry->action, "object",
         view_text(entry->object), "object_name", view_text(object_name), "object_link",
-        view_text(entry->object ? view_place(ctx, entry->object) : NULL), "details",
-        view_text(details_text(ctx, entry->details)), "sealed", entry->sealed);
+        view_text(entry->object ? view_place(ctx, entry->object) : NULL), "details", pairs_of(ctx, entry->details),
+        "sealed", entry->sealed);
 }
 
 static json_t *view_of_query(struct request *r, const struct query *query)
