@@ -25,6 +25,7 @@
 #include "pages/admin_payments.h"
 #include "pages/admin_refunds.h"
 #include "pages/checkout.h"
+#include "pages/mail.h"
 #include "pages/maintenance.h"
 #include "pages/service.h"
 #include "payments/checkout_api.h"
@@ -65,6 +66,10 @@ const struct route routes[] = {
     { "POST", "/api/v1/payments/{id}/cancel", payment_api_cancel, ACCESS_API_KEY, .scope = "payments:write", .customers = true,
         .idempotent = true, .asked = payment_cancel_asked, .shown = payment_shown, .success_also = 202, .tag = "Payments",
         .summary = "Give up a payment of which nothing was taken" },
+
+    { "POST", "/api/v1/payments/{id}/receipt", mail_api_receipt, ACCESS_API_KEY, .scope = "payments:write",
+        .asked = mail_receipt_asked, .shown = mail_receipt_shown, .success = 202, .tag = "Payments",
+        .summary = "Send the receipt by mail, again" },
 
     /* Refunds */
     { "POST", "/api/v1/payments/{id}/refund", refund_api_create, ACCESS_API_KEY, .scope = "refunds:write", .idempotent = true,

@@ -4,6 +4,7 @@
 #include "events/audit.h"
 #include "jobs/job.h"
 #include "outward/delivery.h"
+#include "pages/mail.h"
 #include "payments/checkout.h"
 #include "payments/erase.h"
 #include "payments/payment.h"
@@ -48,6 +49,8 @@ const struct task tasks[] = {
         .summary = "Ends a checkout session whose time has run out" },
     { "event.deliver", delivery_task, .lane = LANE_OUTWARD, .lease = 120,
         .summary = "Sends events to an endpoint of the merchant" },
+    { "mail.send", mail_task, .lane = LANE_OUTWARD, .lease = 180,
+        .summary = "Sends a mail to a payer" },
     { "sweep", sweep_task, .every = 300, .lease = 300,
         .summary = "Reads the providers' own lists of events for what no webhook brought" },
     { "reconcile", reconcile_task, .every = 86400, .lease = 3600,

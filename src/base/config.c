@@ -30,6 +30,8 @@ static const char *const
 
 static const char *const factor_names[] = { "required", "optional", NULL };
 
+static const char *const tls_names[] = { "required", "none", NULL };
+
 enum kind {
     TEXT,
     SECRET, // never printed, and taken out of the environment
@@ -87,6 +89,19 @@ static const struct setting settings[] = {
         .sentence = "Addresses and networks, by spaces, whose X-Forwarded-For is believed."),
     SETTING("STATEMENT_DESCRIPTOR", TEXT, descriptor, .min = 5, .max = 22,
         .sentence = "What payers read on their bank statement, 5 to 22 characters."),
+
+    SETTING("SMTP_URL", TEXT, smtp_url, .max = 255,
+        .sentence = "The mail server, like smtp://mail.example.com:587 or smtps://mail.example.com; without one no "
+                    "mail is sent."),
+    SETTING("SMTP_USER", TEXT, smtp_user, .max = 255, .sentence = "Who we are to the mail server."),
+    SETTING("SMTP_PASSWORD", SECRET, smtp_password, .sentence = "The password that goes with it."),
+    SETTING("SMTP_TLS", NAME, smtp_tls, .otherwise = "required", .names = tls_names,
+        .sentence = "Whether mail goes over TLS: required, or none, which is for a mail server on this machine."),
+    SETTING("SMTP_CA_FILE", PATH, smtp_ca_file,
+        .sentence = "Certificates that the mail server's must come from, where the system's do not do."),
+    SETTING("MAIL_FROM", TEXT, mail_from, .max = 254, .sentence = "The address that mail to payers comes from."),
+    SETTING("MAIL_LOCALE", TEXT, mail_locale, .otherwise = "en", .min = 2, .max = 12,
+        .sentence = "The language of mail where a checkout page has not chosen another."),
 
     SETTING("STRIPE_SECRET_KEY", SECRET, stripe_secret_key, .alias = "STRIPE_API_KEY",
         .sentence = "Stripe's secret or restricted key."),
@@ -699,6 +714,35 @@ static void check_second_factor(struct loading *loading)
         wrong(loading, "TILL_SECOND_FACTOR", "must be required with live keys");
 }
 
+static bool is_local_relay(const char *url)
+{
+    static const char *const hosts[] = { "localhost", "127.0.0.1", "[::1]" };
+    const char *host = strstr(url, "://") + 3;
+    size_t length = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
+
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
+        if (strlen(hosts[i]) == length && strncasecmp(host, hosts[i], length) == 0)
+            return true;
+    return false;
+}
+
+static void check_mail(struct loading *loading)
+{
+    const struct config *config = loading->config;
+    const char *url = config->smtp_url, *from = config->mail_from;
+
+    if (from && (!strchr(from, '@') || strpbrk(from, " <>,\"")))
+        wrong(loading, "MAIL_FROM", "must be an address like receipts@shop.example.com");
+    if (!url)
+        return;
+    if ((!starts_with(url, "smtp://") && !starts_with(url, "smtps://")) || strpbrk(url, " @?#"))
+        wrong(loading, "SMTP_URL", "must be like smtp://mail.example.com:587, without a name or password");
+    else if (strcmp(config->smtp_tls, "none") == 0 && !is_local_relay(url))
+        wrong(loading, "SMTP_TLS", "may be none only where SMTP_URL is on this machine (localhost)");
+    if (!from)
+        wrong(loading, "MAIL_FROM", "is missing: mail needs an address to come from");
+}
+
 static void check_database(struct loading *loading)
 {
     if ((loading->needs & CONFIG_DATABASE) && !loading->config->database_url)
@@ -751,6 +795,7 @@ static void (*const rules[])(struct loading *loading) = {
     check_lists,
     check_descriptor,
     check_email,
+    check_mail,
     check_second_factor,
     check_database,
     check_keys,

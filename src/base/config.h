@@ -35,6 +35,14 @@ struct config {
     const char *trusted_proxies;
     const char *descriptor; // STATEMENT_DESCRIPTOR
 
+    const char *smtp_url;      // SMTP_URL: smtp:// or smtps://; none is no mail
+    const char *smtp_user;     // SMTP_USER
+    const char *smtp_password; // SMTP_PASSWORD
+    const char *smtp_tls;      // SMTP_TLS: "required", or "none" to this machine
+    const char *smtp_ca_file;  // SMTP_CA_FILE
+    const char *mail_from;     // MAIL_FROM
+    const char *mail_locale;   // MAIL_LOCALE
+
     const char *stripe_secret_key;           // STRIPE_SECRET_KEY, STRIPE_API_KEY
     const char *stripe_publishable_key;      // STRIPE_PUBLISHABLE_KEY, STRIPE_PUBLIC_KEY
     const char *jwt_secret, *jwt_public_key; // JWT_SECRET, JWT_PUBLIC_KEY: several, by commas, while one is rolled

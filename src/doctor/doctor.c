@@ -16,6 +16,7 @@
 #include "events/audit.h"
 #include "jobs/maintenance.h"
 #include "jobs/queue.h"
+#include "outward/endpoint_store.h"
 #include "payments/webhook.h"
 #include "provider/provider.h"
 
@@ -340,6 +341,43 @@ static void check_site(struct doctor *doctor)
         say(doctor, DOCTOR_FINE, "SITE", NULL, "%s answers", url);
 }
 
+/* What goes out --------------------------------------------------------------------------------------------------- */
+
+static void check_mail(struct doctor *doctor)
+{
+    const struct config *config = doctor->ctx->config;
+
+    if (config->smtp_url)
+        say(doctor, DOCTOR_FINE, "MAIL", NULL, "mail to payers goes by %s, from %s", config->smtp_url,
+            config->mail_from);
+    else
+        say(doctor, DOCTOR_FINE, "MAIL", NULL, "no mail is sent to payers: SMTP_URL is not set");
+}
+
+static void check_endpoints(struct doctor *doctor)
+{
+    struct field_list list;
+    struct error *error = endpoint_list(doctor->ctx, NULL, 1000, &list);
+    const struct endpoint *endpoints = list.items;
+    size_t wrong = 0;
+
+    if (error) {
+        say_error(doctor, "ENDPOINTS", "look at the cause", error);
+        return;
+    }
+    for (size_t i = 0; i < list.count; i++) {
+        const struct endpoint *one = &endpoints[i];
+        bool dead = one->disabled_reason && strcmp(one->disabled_reason, "asked") != 0;
+        if (!dead && !instant_is_set(one->failing_since))
+            continue;
+        wrong++;
+        say(doctor, DOCTOR_WARN, "ENDPOINTS", "mend the application behind it, enable it, have sent what it missed",
+            "%s %s", one->id, dead ? "was disabled because it took nothing" : "takes no events at present");
+    }
+    if (!wrong)
+        say(doctor, DOCTOR_FINE, "ENDPOINTS", NULL, "%zu endpoints hear of events", list.count);
+}
+
 static const struct check {
     void (*run)(struct doctor *doctor);
     bool database, schema; // what it needs
@@ -356,6 +394,8 @@ static const struct check {
     { check_stripe, false, false },
     { check_webhook_secret, false, false },
     { check_site, false, false },
+    { check_mail, false, false },
+    { check_endpoints, true, true },
 };
 
 void doctor_run(struct ctx *ctx, void (*found)(void *shared, const struct doctor_finding *finding), void *shared)

@@ -14,6 +14,7 @@
 #include "ledger/ledger.h"
 #include "payments/checkout_store.h"
 #include "payments/dispute.h"
+#include "payments/notice.h"
 #include "payments/payment.h"
 #include "payments/payment_store.h"
 #include "payments/payment_view.h"
@@ -299,6 +300,10 @@ static struct error *tell(struct ctx *ctx, const struct change *change)
                                                : "pending"));
     else if (change->declined)
         TRY(note(ctx, payment, "attempt_failed"));
+    if (payment->status == PAYMENT_SUCCEEDED && before->status != PAYMENT_SUCCEEDED)
+        TRY(notice_add(ctx, NOTICE_RECEIPT, payment->id, payment->id));
+    if (payment->status == PAYMENT_REQUIRES_ACTION && before->status != PAYMENT_REQUIRES_ACTION)
+        TRY(notice_add(ctx, NOTICE_ACTION, payment->id, payment->id));
     if (payment->dispute_state != before->dispute_state)
         TRY(note(ctx, payment, arena_printf(ctx->arena, "dispute_%s", dispute_standing_names[payment->dispute_state])));
     return NULL;

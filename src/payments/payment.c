@@ -19,6 +19,7 @@
 #include "jobs/job.h"
 #include "payments/attempt.h"
 #include "payments/checkout_store.h"
+#include "payments/notice.h"
 #include "payments/payment_store.h"
 #include "payments/payment_view.h"
 #include "provider/provider.h"
@@ -85,7 +86,8 @@ static struct error *note_request(struct ctx *ctx, const struct payment *payment
                 payment->amount.currency)));
 }
 
-static struct error *intend_create(struct ctx *ctx, const struct payment *payment, const struct attempt *attempt)
+static struct error *intend_create(struct ctx *ctx, const struct payment *payment, const struct attempt *attempt,
+    const char *receipt_email)
 {
     struct checkout session;
     json_t *object;
@@ -94,6 +96,7 @@ static struct error *intend_create(struct ctx *ctx, const struct payment *paymen
     if (payment->checkout_id) // before the payment refers to it: of several that do, none could be the one to change it
         TRY(checkout_lock(ctx, payment->checkout_id, &session));
     TRY(payment_insert(ctx, payment));
+    TRY(notice_contact(ctx, payment->id, receipt_email));
     if (payment->checkout_id)
         TRY(checkout_link(ctx, payment->checkout_id, payment->id));
     TRY(attempt_insert(ctx, attempt));
@@ -234,7 +237,7 @@ struct error *payment_create(struct ctx *ctx, const struct payment_request *aske
     attempt.confirms = out->confirmation == CONFIRMATION_AUTOMATIC;
     attempt.off_session = request->off_session;
     failpoint("charge", "before_t1");
-    TRY(IN_TX(ctx, intend_create(ctx, out, &attempt)));
+    TRY(IN_TX(ctx, intend_create(ctx, out, &attempt, request->receipt_email)));
     return attempt_perform(ctx, out, &attempt, true);
 }
 

@@ -69,6 +69,7 @@ struct payment_request {
     const char *payment_method_id;
     const char *customer_id; // ours or the provider's
     const char *description, *reference, *return_url;
+    const char *receipt_email; // where the payer wants the receipt, or NULL
     json_t *metadata;
     bool capture; // true: with the confirmation
     enum payment_confirmation confirmation;

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/ctx.h"
+#include "http/smtp.h"
 #include "payments/payment.h"
 #include "payments/payment_store.h"
 #include "payments/payment_view.h"
@@ -13,7 +14,7 @@
 
 struct create_body {
     struct money amount;
-    const char *payment_method_id, *customer_id, *description, *reference, *return_url;
+    const char *payment_method_id, *customer_id, *description, *reference, *return_url, *receipt_email;
     json_t *metadata;
     bool capture, confirm, off_session, save_payment_method;
     enum payment_confirmation confirmation_method;
@@ -41,6 +42,8 @@ const struct field payment_asked[] = {
         .summary = "Keep the payment method of this customer, who has allowed it"),
     FIELD(struct create_body, return_url, .optional = true, .max = 2000, .check = check_return_url,
         .summary = "Where the payer goes after the bank's page"),
+    FIELD(struct create_body, receipt_email, .optional = true, .max = 254, .check = check_mail_address,
+        .summary = "Where the receipt goes; the customer's address without it"),
     FIELD_END,
 };
 
@@ -101,6 +104,7 @@ struct error *payment_api_create(struct request *r)
         .description = body.description,
         .reference = body.reference,
         .return_url = body.return_url,
+        .receipt_email = body.receipt_email,
         .metadata = body.metadata,
         .capture = body.capture,
         .confirmation = body.confirm ? body.confirmation_method : CONFIRMATION_MANUAL,

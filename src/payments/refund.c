@@ -15,6 +15,7 @@
 #include "jobs/job.h"
 #include "ledger/ledger.h"
 #include "payments/approval.h"
+#include "payments/notice.h"
 #include "payments/payment.h"
 #include "payments/payment_store.h"
 #include "payments/refund_store.h"
@@ -62,6 +63,8 @@ static struct error *tell(struct ctx *ctx, const struct refund *refund)
             "currency", refund->amount.currency, "reference", refund->provider_refund_id));
 
     TRY(audit_add(ctx, name, refund->id, details));
+    if (refund->status == REFUND_SUCCEEDED)
+        TRY(notice_add(ctx, NOTICE_REFUND, refund->payment_id, refund->id));
     return event_add(ctx, name, refund->id, field_write(ctx, refund_shown, refund));
 }
 

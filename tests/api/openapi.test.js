@@ -15,7 +15,7 @@ let till, description, ajv;
 const made = {}; // what requests need to stand on
 
 before(async () => {
-  till = await startTill({ env: { WEBHOOK_ALLOW_LOOPBACK: 'true' } });
+  till = await startTill({ env: { WEBHOOK_ALLOW_LOOPBACK: 'true', SMTP_URL: 'smtp://localhost:9', SMTP_TLS: 'none', MAIL_FROM: 'a@shop.example' } });
   description = (await till.api('GET', '/api/v1/openapi.json', { apiKey: null })).body;
   ajv = new Ajv({ strict: false, allErrors: true });
   addFormats(ajv);
@@ -165,6 +165,13 @@ const examples = {
     bad: [
       () => [400, `/api/v1/payments/${made.payment}/refund`, { amount: usd('100.00') }],
       () => [404, '/api/v1/payments/pay_00000000000000000000000000/refund', {}],
+    ],
+  },
+  'POST /api/v1/payments/{id}/receipt': {
+    good: [() => [202, `/api/v1/payments/${made.payment}/receipt`, { email: 'b@example.com', locale: 'fr' }]],
+    bad: [
+      () => [400, `/api/v1/payments/${made.payment}/receipt`, { email: 'nobody', locale: 'tlh' }],
+      () => [404, '/api/v1/payments/pay_00000000000000000000000000/receipt', {}],
     ],
   },
   'GET /api/v1/payments/{id}/refunds': {

@@ -87,6 +87,8 @@ static const struct {
     { "webhook_endpoints", "SIU--" },
     { "deliveries", "SIUD-" },
     { "delivery_attempts", "SI-D-" },
+    { "payment_contacts", "SI-D-" },
+    { "mails", "SIU--" },
     { "sweeps", "SIU--" },
     { "payment_methods", "SIU--" },
     { "person_keys", "SI-D-" },
