@@ -27,6 +27,7 @@
 #include "pages/checkout.h"
 #include "pages/mail.h"
 #include "pages/maintenance.h"
+#include "pages/reference.h"
 #include "pages/service.h"
 #include "payments/checkout_api.h"
 #include "payments/checkout_view.h"
@@ -403,6 +404,8 @@ const struct route routes[] = {
     { "POST", "/api/v1/test/clock", service_clock, ACCESS_API_KEY, .scope = "clock:write",
         .asked = service_clock_asked, .shown = service_clock_shown, .tag = "Test mode",
         .summary = "Move time, in test mode" },
+    { "GET", "/docs", reference_page, ACCESS_PUBLIC, .answer = ANSWER_PAGE,
+        .summary = "The API for people" },
     { "GET", "/docs/errors", service_errors, ACCESS_PUBLIC, .answer = ANSWER_PAGE,
         .summary = "What every error code means" },
     { "GET", "/healthz", service_health, ACCESS_PUBLIC, .unlimited = true, .shown = service_shown,

@@ -9,7 +9,7 @@ const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { default: Ajv } = require('ajv/dist/2020.js');
 const addFormats = require('ajv-formats');
-const { WEBHOOK_SECRET, startTill, top } = require('../lib/till.js');
+const { WEBHOOK_SECRET, run, startTill, top } = require('../lib/till.js');
 
 let till, description, ajv;
 const made = {}; // what requests need to stand on
@@ -509,4 +509,32 @@ test('every field that is wrong is named, by a pointer into the body or the name
 test('every code of a problem is explained on the page that its type names', async () => {
   const page = await (await fetch(`${till.url}/docs/errors`)).text();
   for (const code of description.components.schemas.Problem.properties.code.enum) assert.match(page, new RegExp(`id="${code}"`), code);
+});
+
+test('the page for people has every operation under its own address, with a line that works', async () => {
+  const answer = await fetch(`${till.url}/docs`);
+  assert.equal(answer.status, 200);
+  assert.match(answer.headers.get('content-type'), /^text\/html/);
+  const page = await answer.text();
+  const plain = (text) => text.replace(/&quot;/g, '"').replace(/&#39;|&#x27;/g, "'").replace(/&lt;/g, '<').replace(/&gt;/g, '>').replace(/&amp;/g, '&');
+  for (const [address, operations] of Object.entries(description.paths)) {
+    for (const [method, operation] of Object.entries(operations)) {
+      const [, article] = page.match(new RegExp(`<article id="${operation.operationId}">([\\s\\S]*?)</article>`));
+      assert.ok(page.includes(`href="#${operation.operationId}"`), `${operation.operationId} is linked`);
+      assert.ok(article.includes(`<code>${address}</code>`) && article.includes(`>${method.toUpperCase()}<`), operation.operationId);
+      assert.ok(plain(article).includes(operation.summary), operation.operationId);
+      for (const status of Object.keys(operation.responses).filter((one) => one !== 'default')) assert.ok(article.includes(`<code>${status}</code>`), status);
+      const schema = operation.requestBody?.content['application/json'].schema;
+      for (const name of Object.keys(schema?.properties ?? {})) assert.ok(article.includes(`<code>${name}</code>`), `${operation.operationId} ${name}`);
+      const body = plain(article.match(/<pre[^>]*><code>([\s\S]*?)<\/code>/)[1]).match(/-d '(.*)'/)?.[1];
+      assert.equal(body === undefined, !schema, operation.operationId);
+      for (const name of schema?.required ?? []) assert.ok(name in JSON.parse(body), `${operation.operationId}: ${body}`);
+    }
+  }
+  // the line, as it stands there, in a shell
+  const [, line] = page.match(/<article id="post_customers">[\s\S]*?<pre[^>]*><code>([\s\S]*?)<\/code>/);
+  const { stdout } = await run('sh', ['-c', plain(line)], { env: { ...process.env, TILL_API_KEY: till.apiKey } });
+  assert.match(JSON.parse(stdout).id, /^cust_/);
+  for (const file of ['/docs', '/docs/errors']) assert.ok(page.includes(`href="${file === '/docs' ? '#main' : file}"`));
+  assert.equal((await fetch(`${till.url}/static/docs.css`)).status, 200);
 });
