@@ -14,6 +14,7 @@
 #include "pages/admin_customers.h"
 #include "pages/admin_developers.h"
 #include "pages/admin_disputes.h"
+#include "pages/admin_endpoints.h"
 #include "pages/admin_entry.h"
 #include "pages/admin_overview.h"
 #include "pages/admin_reconciliation.h"
@@ -314,6 +315,22 @@ const struct route routes[] = {
     /* The dashboard: what comes in, and whether the books agree */
     { "GET", "/admin/webhooks", admin_webhooks, ACCESS_OPERATOR, .scope = "webhooks:read", .answer = ANSWER_PAGE,
         .query = admin_webhooks_query, .summary = "Events of the providers" },
+    { "GET", "/admin/webhooks/endpoints", admin_endpoints, ACCESS_OPERATOR, .scope = "endpoints:read", .answer = ANSWER_PAGE,
+        .summary = "The merchant's own endpoints" },
+    { "POST", "/admin/webhooks/endpoints", admin_endpoint_create, ACCESS_OPERATOR, .scope = "endpoints:write",
+        .answer = ANSWER_PAGE, .asked = admin_endpoint_asked, .summary = "Add an endpoint" },
+    { "GET", "/admin/webhooks/endpoints/{id}", admin_endpoint, ACCESS_OPERATOR, .scope = "endpoints:read",
+        .answer = ANSWER_PAGE, .query = admin_endpoint_query, .summary = "One endpoint, and what was delivered to it" },
+    { "POST", "/admin/webhooks/endpoints/{id}/state", admin_endpoint_state, ACCESS_OPERATOR, .scope = "endpoints:write",
+        .answer = ANSWER_PAGE, .asked = admin_endpoint_state_asked, .summary = "Enable, disable or delete an endpoint" },
+    { "POST", "/admin/webhooks/endpoints/{id}/rotate", admin_endpoint_rotate, ACCESS_OPERATOR, .scope = "endpoints:write",
+        .answer = ANSWER_PAGE, .asked = admin_endpoint_rotate_asked, .summary = "Give an endpoint a new secret" },
+    { "POST", "/admin/webhooks/endpoints/{id}/resend", admin_endpoint_resend, ACCESS_OPERATOR, .scope = "endpoints:write",
+        .answer = ANSWER_PAGE, .asked = admin_endpoint_resend_asked, .summary = "Send an endpoint what it missed" },
+    { "GET", "/admin/webhooks/deliveries/{id}", admin_delivery, ACCESS_OPERATOR, .scope = "endpoints:read",
+        .answer = ANSWER_PAGE, .summary = "One delivery, with each time that it was sent" },
+    { "POST", "/admin/webhooks/deliveries/{id}/resend", admin_delivery_resend, ACCESS_OPERATOR, .scope = "endpoints:write",
+        .answer = ANSWER_PAGE, .summary = "Send it again" },
     { "GET", "/admin/webhooks/{id}", admin_webhook, ACCESS_OPERATOR, .scope = "webhooks:read", .answer = ANSWER_PAGE,
         .summary = "One event" },
     { "POST", "/admin/webhooks/replay", admin_webhooks_replay, ACCESS_OPERATOR, .scope = "webhooks:write", .answer = ANSWER_PAGE,

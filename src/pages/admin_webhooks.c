@@ -198,6 +198,7 @@ static struct error *list_page(struct request *r, const struct webhooks_query *q
         json_object_set_new(view, "empty", empty_view(query));
     json_object_set_new(view, "any", json_boolean(events.count > 0));
     json_object_set_new(view, "may_replay", json_boolean(events.count > 0 && admin_may(r, "webhooks:write")));
+    json_object_set_new(view, "may_endpoints", json_boolean(admin_may(r, "endpoints:read")));
     json_object_set_new(view, "at_once", json_integer(AT_ONCE));
     return refused ? admin_refused(r, refused, "admin/webhooks", "Webhooks", view)
                    : admin_page(r, 200, "admin/webhooks", "Webhooks", view);

@@ -7,8 +7,9 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { Webhook } = require('standardwebhooks');
+const { signIn } = require('../lib/admin.js');
 const { startReceiver } = require('../lib/receiver.js');
-const { makeDirectory, sleep, startTill, until } = require('../lib/till.js');
+const { makeDirectory, sleep, startTill, top, until } = require('../lib/till.js');
 const { act, closed, get, isProblem, paid, pay, pointers, usd } = require('./books.js');
 
 const DAY = 86400;
@@ -344,6 +345,51 @@ test('till listen prints what happens, and sends it on', async () => {
   assert.equal((await till.command('listen', '--secret', 'nonsense', '--after', id, '--limit', '1')).code, 2);
 });
 
+test('the dashboard: a developer adds an endpoint, sees what came of it, sends again, rotates, and gives it up', async () => {
+  const receiver = await startReceiver(() => 500);
+  receivers.push(receiver);
+  const developer = await signIn(till, 'developer');
+  const home = '/admin/webhooks/endpoints';
+  assert.match((await developer.get('/admin/webhooks')).text, new RegExp(`href="${home}"`));
+  const refused = await developer.post(home, { url: 'https://10.0.0.1/', events: 'payment.created nothing.*', description: '<b>shop</b>' });
+  assert.equal(refused.status, 400);
+  assert.ok(refused.text.includes('value="https://10.0.0.1/"') && refused.text.includes('&lt;b&gt;shop'), 'what was typed stays');
+  const made = await developer.post(home, { url: receiver.url, events: 'payment.created', description: '' });
+  assert.equal(made.status, 200, made.text);
+  const [, secret] = made.text.match(/data-test="secret">(whsec_[^<]+)</);
+  const [, id] = made.text.match(/endpoints\/(whep_\w+)"/);
+  const payment = (await pay(till, { confirmation_method: 'manual' })).body;
+  await until(() => receiver.of(payment.id).length, 'it is told');
+  verified(secret, receiver.got[0]);
+  const page = await until(async () => {
+    const answer = await developer.get(`${home}/${id}`);
+    return answer.text.includes('it answered 500') && answer;
+  }, 'the try is shown');
+  assert.ok(!page.text.includes(secret) && page.text.includes('Takes nothing now'));
+  const [, delivery] = page.text.match(/deliveries\/(dlv_\w+)"/);
+  receiver.answer = () => 204;
+  assert.equal((await developer.submit(`/admin/webhooks/deliveries/${delivery}/resend`)).status, 200);
+  const shown = await until(async () => {
+    const answer = await developer.get(`/admin/webhooks/deliveries/${delivery}`);
+    return answer.text.includes('Delivered') && answer.text;
+  }, 'it is delivered');
+  assert.ok(shown.includes('500') && shown.includes('204') && shown.includes(payment.id), shown);
+  const rotated = await developer.post(`${home}/${id}/rotate`, { overlap_hours: '1' });
+  assert.notEqual(rotated.text.match(/data-test="secret">(whsec_[^<]+)</)[1], secret);
+  assert.match((await developer.submit(`${home}/${id}/resend`, { hours: '1' })).text, /0 events are sent now/);
+  assert.match((await developer.submit(`${home}/${id}/state`, { state: 'disabled' })).text, /Nothing is sent there/);
+  assert.match((await developer.submit(`${home}/${id}/state`, { state: 'enabled' })).text, /hears of events again/);
+
+  const auditor = await signIn(till, 'auditor');
+  const seen = await auditor.get(`${home}/${id}`);
+  assert.equal(seen.status, 200);
+  assert.ok(!/<form method="post" action="\/admin\/webhooks/.test(seen.text), 'an auditor changes nothing');
+  assert.equal((await auditor.post(`${home}/${id}/state`, { state: 'deleted' })).status, 403);
+  assert.equal((await (await signIn(till, 'support')).get(home)).status, 403);
+  assert.equal((await developer.submit(`${home}/${id}/state`, { state: 'deleted' })).status, 200);
+  assert.equal((await developer.get(`${home}/${id}`)).status, 404);
+});
+
 test('who may', async () => {
   const reader = await till.makeKey('endpoints:read events:read', 'reader');
   const as = (method, address, body) => till.api(method, address, { body, apiKey: reader });
@@ -354,6 +400,26 @@ test('who may', async () => {
   isProblem(await till.api('GET', '/api/v1/events', { apiKey: payer }), 403, 'FORBIDDEN');
 });
 
-test('every type of event that was written is a listed one', () => {
-  assert.deepEqual(till.logLines().filter((line) => line.event === 'event.unlisted'), []);
+/** The names of all members, at every depth. */
+const shape = (value) => (value && typeof value === 'object' && !Array.isArray(value)
+  ? Object.fromEntries(Object.keys(value).sort().map((name) => [name, ['metadata', 'previous_attributes'].includes(name) ? {} : shape(value[name])])) : null);
+
+test('docs/events.md has every type, and examples that are what comes', async () => {
+  assert.deepEqual(till.logLines().filter((line) => line.event === 'event.unlisted'), [], 'a type is written that is not listed');
+  const payment = await paid(till);
+  await till.sandbox.dashboard('dispute', { payment_intent: payment.provider_payment_id });
+  const text = fs.readFileSync(path.join(top, 'docs/events.md'), 'utf8');
+  const listed = [...fs.readFileSync(path.join(top, 'src/events/event.def'), 'utf8').matchAll(/^EVENT\("([^"]+)", "([^"]+)"\)$/gm)];
+  assert.ok(listed.length >= 22);
+  for (const [, type, words] of listed) assert.ok(text.includes(`| \`${type}\` | ${words} |`), type);
+  const examples = [...text.matchAll(/^```json\n([\s\S]*?)^```$/gm)].map(([, example]) => JSON.parse(example));
+  assert.deepEqual(examples.map(({ type }) => type), ['payment.succeeded', 'refund.succeeded', 'dispute.open']);
+  for (const example of examples) {
+    const [event] = await until(async () => {
+      const { data } = (await till.api('GET', `/api/v1/events?type=${example.type}&limit=1`)).body;
+      return data.length && data;
+    }, example.type);
+    if (process.env.TILL_PRINT_EXAMPLES) console.log(JSON.stringify(event, null, 2));
+    assert.deepEqual(shape(example), shape(event), example.type);
+  }
 });
