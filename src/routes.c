@@ -309,6 +309,10 @@ const struct route routes[] = {
         .answer = ANSWER_PAGE, .asked = admin_customer_reveal_asked, .summary = "See the person; it is on record" },
     { "POST", "/admin/customers/{id}/export", admin_customer_export, ACCESS_OPERATOR, .scope = "customers:reveal",
         .answer = ANSWER_PAGE, .asked = admin_customer_reveal_asked, .summary = "What is held of a customer, as JSON" },
+    { "GET", "/admin/customers/{id}/erase", admin_customer_erase_page, ACCESS_OPERATOR, .scope = "customers:erase",
+        .answer = ANSWER_PAGE, .summary = "What forgetting a customer does" },
+    { "POST", "/admin/customers/{id}/erase", admin_customer_erase, ACCESS_OPERATOR, .scope = "customers:erase",
+        .answer = ANSWER_PAGE, .asked = admin_customer_erase_asked, .summary = "Forget the person behind a customer" },
     { "GET", "/admin/disputes", admin_disputes, ACCESS_OPERATOR, .scope = "payments:read", .answer = ANSWER_PAGE,
         .query = admin_disputes_query, .summary = "What payers contest" },
 

@@ -12,16 +12,15 @@
 #include "events/audit.h"
 #include "pages/admin.h"
 #include "pages/admin_view.h"
+#include "payments/erase.h"
 #include "payments/payment.h"
 #include "payments/payment_store.h"
-#include "payments/payment_view.h"
 #include "provider/provider.h"
 #include "web/reply.h"
 #include "web/request.h"
 
 #define PAGE 25
 #define PAYMENTS 20
-#define EXPORTED 10000 // payments of one customer, at most
 
 struct customers_query {
     const char *q, *cursor;
@@ -189,6 +188,9 @@ static struct error *customer_page(struct request *r, bool revealed)
     json_object_set_new(view, "revealed", json_boolean(revealed));
     json_object_set_new(view, "may_reveal",
         json_boolean(!revealed && (customer.name || customer.email) && admin_may(r, "customers:reveal")));
+    json_object_set_new(view, "erased", view_time(ctx, customer.erased_at));
+    json_object_set_new(view, "may_erase",
+        json_boolean(!instant_is_set(customer.erased_at) && admin_may(r, "customers:erase")));
     json_object_set_new(view, "may_export", json_boolean(admin_may(r, "customers:reveal")));
     TRY(add_accounts(ctx, customer.id, view));
     TRY(add_payments(ctx, customer.id, query.cursor, view));
@@ -215,48 +217,76 @@ struct error *admin_customer_reveal(struct request *r)
 
 /* What is held of a person, for that person ------------------------------------------------------------------------- */
 
-static const struct field held_of_customer[] = {
-    FIELD(struct customer, id),
-    FIELD(struct customer, reference),
-    FIELD(struct customer, email),
-    FIELD(struct customer, name),
-    FIELD(struct customer, metadata, .object = true),
-    FIELD(struct customer, created_at),
-    FIELD(struct customer, updated_at),
+struct error *admin_customer_export(struct request *r)
+{
+    struct customer_data data;
+
+    TRY(request_form(r, admin_customer_reveal_asked, &data));
+    TRY(customer_export(r->ctx, request_path(r, "id"), &data));
+    reply_header(r, "Content-Disposition", "attachment; filename=\"%s.json\"", data.customer->id);
+    return reply_json(r, 200, customer_data_shown, &data);
+}
+
+/* Forgetting ---------------------------------------------------------------------------------------------------------- */
+
+struct erase_form {
+    enum erase_basis basis;
+    bool sure;
+};
+
+const struct field admin_customer_erase_asked[] = {
+    FIELD(struct erase_form, basis, .names = erase_basis_names),
+    FIELD(struct erase_form, sure, .optional = true),
     FIELD_END,
 };
 
-static struct error *held_payments(struct ctx *ctx, const char *id, json_t *list)
+static json_t *basis_options(const char *selected)
 {
-    struct payment_filter filter = { .customer_id = id, .limit = 500 };
-    struct field_list payments;
+    static const char *const words[] = {
+        [ERASE_REQUEST] = "The person asked for it",
+        [ERASE_RETENTION] = "The data has been kept long enough",
+        [ERASE_OTHER] = "Another reason",
+    };
+    json_t *options = json_array();
 
-    do {
-        TRY(payment_list(ctx, &filter, &payments));
-        const struct payment *rows = payments.items;
-        for (size_t i = 0; i < payments.count; i++) {
-            json_t *object;
-            TRY(payment_json(ctx, &rows[i], &object));
-            json_array_append(list, object);
-            filter.cursor = rows[i].id;
-        }
-    } while (payments.count == 500 && json_array_size(list) < EXPORTED);
-    return NULL;
+    for (size_t i = 0; erase_basis_names[i]; i++)
+        json_array_append_new(options,
+            json_pack("{ss, ss, sb}", "value", erase_basis_names[i], "word", words[i], "selected",
+                selected && !strcmp(selected, erase_basis_names[i])));
+    return options;
 }
 
-struct error *admin_customer_export(struct request *r)
+static struct error *erase_page(struct request *r, const struct error *refused)
 {
+    static const char title[] = "Forget this customer";
     struct ctx *ctx = r->ctx;
-    json_t *payments = json_array();
-    json_t *held = json_in(ctx->arena, json_pack("{so}", "payments", payments));
     struct customer customer;
 
-    TRY(request_form(r, admin_customer_reveal_asked, &customer));
     TRY(customer_get(ctx, request_path(r, "id"), &customer));
-    json_object_set(held, "customer", field_write(ctx, held_of_customer, &customer));
-    TRY(held_payments(ctx, customer.id, payments));
-    TRY(audit_add(ctx, "customer.exported", customer.id,
-        json_in(ctx->arena, json_pack("{sI}", "payments", (json_int_t)json_array_size(payments)))));
-    reply_header(r, "Content-Disposition", "attachment; filename=\"%s.json\"", customer.id);
-    return reply_value(r, 200, held);
+    json_t *view = json_in(ctx->arena,
+        json_pack("{ss, ss, so}", "id", customer.id, "label", name_or_id(ctx, &customer), "bases",
+            basis_options(refused ? request_form_member(r, "basis") : NULL)));
+    return refused ? admin_refused(r, refused, "admin/customer-erase", title, view)
+                   : admin_page(r, 200, "admin/customer-erase", title, view);
+}
+
+struct error *admin_customer_erase_page(struct request *r)
+{
+    return erase_page(r, NULL);
+}
+
+struct error *admin_customer_erase(struct request *r)
+{
+    struct erase_form form = { 0 };
+    struct customer customer;
+    struct error *error = request_form(r, admin_customer_erase_asked, &form);
+
+    if (!error && !form.sure)
+        error_add_field(r->ctx, &error, "#/sure", "must be ticked: this cannot be undone");
+    if (!error)
+        error = customer_erase(r->ctx, request_path(r, "id"), form.basis, &customer);
+    if (error && error->code != E_NOT_FOUND)
+        return erase_page(r, error);
+    TRY(error);
+    return admin_done(r, arena_printf(r->ctx->arena, "/admin/customers/%s", customer.id), "The person is forgotten.");
 }

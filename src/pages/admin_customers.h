@@ -10,7 +10,10 @@ struct error *admin_customers(struct request *r);
 struct error *admin_customer(struct request *r);
 struct error *admin_customer_reveal(struct request *r);
 struct error *admin_customer_export(struct request *r);
+struct error *admin_customer_erase_page(struct request *r); // says what will happen, and asks
+struct error *admin_customer_erase(struct request *r);
 
-extern const struct field admin_customers_query[], admin_customer_query[], admin_customer_reveal_asked[];
+extern const struct field admin_customers_query[], admin_customer_query[], admin_customer_reveal_asked[],
+    admin_customer_erase_asked[];
 
 #endif

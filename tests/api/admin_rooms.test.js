@@ -306,6 +306,22 @@ describe('customers', () => {
     assert.equal((await audited('customer.exported', customer)).length, 1);
     assert.equal((await owner.get('/admin/customers/cust_00000000000000000000000000')).status, 404);
   });
+
+  test('are forgotten by who may and is sure', async () => {
+    const address = `/admin/customers/${customer}/erase`;
+    const finance = await signIn(till, 'finance');
+    assert.equal((await finance.get(address)).status, 403);
+    assert.equal((await finance.post(address, { basis: 'request', sure: 'true' })).status, 403);
+    assert.match(text(await page(address)), /gone for good/);
+    const unsure = await owner.post(address, { basis: 'retention' });
+    assert.equal(unsure.status, 400);
+    assert.match(text(unsure.text), /Sure must be ticked/);
+    assert.match(unsure.text, /value="retention" selected/, 'what was chosen is still chosen');
+    const done = await owner.submit(address, { basis: 'request', sure: 'true' });
+    assert.match(text(done.text), /The person is forgotten.*This person was forgotten/);
+    assert.match(text(await page('/admin/customers?q=canary.bird%40example.org')), /Nobody was found/);
+    assert.match(text(await page(`/admin/customers/${customer}`)), /\$10\.00 Succeeded/, 'what was paid stays');
+  });
 });
 
 describe('webhooks', () => {
@@ -337,7 +353,7 @@ describe('webhooks', () => {
 describe('reconciliation', () => {
   let report, number;
 
-  test('is started for some days; what differs becomes a task', async () => {
+  test('is started for some days, and what differs becomes a task', async () => {
     const { body } = await till.sandbox.stripe('POST', 'payment_intents', {
       amount: '700', currency: 'usd', payment_method: 'pm_card_visa', confirm: 'true', 'automatic_payment_methods[enabled]': 'true',
       'automatic_payment_methods[allow_redirects]': 'never', description: '<img src=x onerror=alert(1)>',

@@ -34,7 +34,7 @@ async function open(role, address, options) {
 
 const addresses = () => ({
   overview: '/admin/overview', analytics: '/admin/analytics', tasks: '/admin/tasks', mine: '/admin/tasks?show=mine', task: `/admin/tasks/${made.task}`,
-  customers: '/admin/customers', nobody: '/admin/customers?q=nobody', customer: `/admin/customers/${made.customer}`, disputes: '/admin/disputes',
+  customers: '/admin/customers', nobody: '/admin/customers?q=nobody', customer: `/admin/customers/${made.customer}`, erase: `/admin/customers/${made.customer}/erase`, disputes: '/admin/disputes',
   webhooks: '/admin/webhooks', webhook: `/admin/webhooks/${made.event}`, reconciliations: '/admin/reconciliation',
   reconciliation: `/admin/reconciliation/${made.report}`, payouts: '/admin/reconciliation/payouts',
 });
