@@ -34,6 +34,7 @@
 #include "payments/checkout_view.h"
 #include "payments/erase.h"
 #include "payments/erase_api.h"
+#include "payments/kinds_api.h"
 #include "payments/payment_api.h"
 #include "payments/payment_view.h"
 #include "payments/reconcile.h"
@@ -56,6 +57,9 @@ const struct route routes[] = {
     { "GET", "/api/v1/payments/history", payment_api_history, ACCESS_API_KEY, .scope = "payments:read", .customers = true,
         .query = payment_history_query, .shown = payment_history_shown, .tag = "Payments",
         .summary = "List payments by offset, with their number" },
+    { "GET", "/api/v1/payments/payment-methods", kinds_api_list, ACCESS_API_KEY, .scope = "payments:read",
+        .query = kinds_query, .shown = kinds_shown, .shown_list = true, .tag = "Payments",
+        .summary = "How a payment of a currency, country and amount can be paid" },
     { "GET", "/api/v1/payments/{id}", payment_api_get, ACCESS_API_KEY, .scope = "payments:read", .customers = true,
         .shown = payment_shown, .success_also = 202, .tag = "Payments",
         .summary = "One payment, as it is now" },

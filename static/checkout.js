@@ -566,6 +566,7 @@ async function mount() {
             mode: "payment",
             amount: Number(main.dataset.amount),
             currency: main.dataset.currency || "",
+            ...(main.dataset.methods ? { allowedPaymentMethodTypes: main.dataset.methods.split(" ") } : {}),
             captureMethod: main.dataset.capture === "manual" ? "manual" : "automatic",
             locale: stripeLocale(),
             appearance: appearance(),

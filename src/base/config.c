@@ -153,6 +153,8 @@ static const struct setting settings[] = {
         .sentence = "How long an endpoint of the merchant may take to answer an event."),
     SETTING("WEBHOOK_ALLOW_LOOPBACK", SWITCH, webhook_allow_loopback,
         .sentence = "Lets events go to this machine, by plain http too; for development, in test mode only."),
+    SETTING("SEPA_ENABLED", SWITCH, sepa_enabled,
+        .sentence = "Takes SEPA Direct Debit for payments in euro, once it is switched on at Stripe, too."),
     SETTING("REMEMBER_METHOD_DAYS", NUMBER, remember_days, .otherwise = "30", .min = 0, .max = 3650,
         .sentence = "How long a kept payment method is used where none is named, after it was last paid with."),
     SETTING("REMEMBER_METHODS", SWITCH, remember_methods,

@@ -66,6 +66,7 @@ struct config {
     bool webhook_allow_loopback;       // WEBHOOK_ALLOW_LOOPBACK: endpoints of this machine, in test mode
     int64_t webhook_timeout_ms;        // WEBHOOK_TIMEOUT_MS, 15000: what an endpoint may take to answer
     int64_t outward_threads;           // TILL_OUTWARD_THREADS, 4 a process
+    bool sepa_enabled;                 // SEPA_ENABLED
     int64_t remember_days;             // REMEMBER_METHOD_DAYS, 30
     bool remember_methods;             // REMEMBER_METHODS: keeps the method of every payment of a customer
     int64_t checkout_ttl;              // CHECKOUT_TTL, 86400 s

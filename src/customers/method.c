@@ -483,6 +483,16 @@ struct error *method_remembered(struct ctx *ctx, const char *customer_id, struct
     return method_preferred(ctx, customer_id, out, found);
 }
 
+struct error *method_mandate(struct ctx *ctx, const char *provider, const char *reference, const char **mandate)
+{
+    struct method method;
+    bool found;
+
+    TRY(method_by_reference(ctx, provider, reference, &method, &found));
+    *mandate = found ? method.mandate : NULL;
+    return NULL;
+}
+
 static struct error *adopt(struct ctx *ctx, const char *customer_id, const char *provider,
     const struct method_view *view, struct instant until)
 {

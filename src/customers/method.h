@@ -96,6 +96,9 @@ MUST_CHECK struct error *method_named(struct ctx *ctx, const char *id, const cha
     bool *found);
 /* The one to use where none is named: the default, or the one that was last paid with and is still remembered. */
 MUST_CHECK struct error *method_remembered(struct ctx *ctx, const char *customer_id, struct method *out, bool *found);
+/* The owner's permission to debit a kept one, as the provider names it; NULL where none is needed. */
+MUST_CHECK struct error *method_mandate(struct ctx *ctx, const char *provider, const char *reference,
+    const char **mandate);
 /* A customer has paid with it: remembered for the configured time, and from now on kept if the payer allowed that. In the
  * transaction that records the payment. */
 MUST_CHECK struct error *method_paid(struct ctx *ctx, const char *customer_id, const char *provider,

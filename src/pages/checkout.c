@@ -10,6 +10,7 @@
 #include "customers/method.h"
 #include "http/breaker.h"
 #include "payments/checkout.h"
+#include "payments/kinds.h"
 #include "payments/payment.h"
 #include "provider/provider.h"
 #include "web/locale.h"
@@ -389,6 +390,18 @@ static const char *script_texts(const struct page *page)
     return json_text(page->ctx, texts);
 }
 
+/* The kinds that the payment will take, by spaces: the same that it is made with. */
+static const char *method_types(const struct page *page, const struct provider *provider, bool capture)
+{
+    const char *const *types =
+        kinds_types(page->ctx, provider, &(struct kind_query){ .amount = owed(&page->door), .capture = capture });
+    const char *all = "";
+
+    for (; *types; types++)
+        all = arena_printf(page->ctx->arena, "%s%s%s", all, *all ? " " : "", *types);
+    return all;
+}
+
 /* What the provider's script must know of the payment to come. */
 static void add_card_data(const struct page *page, json_t *data)
 {
@@ -404,6 +417,7 @@ static void add_card_data(const struct page *page, json_t *data)
     add_data(data, "currency", currency);
     add_data(data, "capture", payment_capture_names[capture]);
     add_data(data, "pay-url", place(page, "/pay"));
+    add_data(data, "methods", method_types(page, provider, capture == CAPTURE_AUTOMATIC));
 }
 
 static bool expires(const struct page *page)

@@ -9,11 +9,13 @@
 #include "base/failpoint.h"
 #include "base/id.h"
 #include "customers/customer.h"
+#include "customers/method.h"
 #include "db/db.h"
 #include "events/audit.h"
 #include "events/event.h"
 #include "jobs/job.h"
 #include "payments/checkout.h"
+#include "payments/kinds.h"
 #include "payments/payment_view.h"
 #include "provider/provider.h"
 
@@ -187,6 +189,9 @@ static struct error *create_at_provider(struct ctx *ctx, struct payment *payment
                 .reference = payment->reference,
                 .metadata = payment->metadata,
                 .keep = payment->keeps_method,
+                .types = kinds_types(ctx, payment_provider(payment),
+                    &(struct kind_query){ .amount = payment->amount,
+                        .capture = payment->capture == CAPTURE_AUTOMATIC }),
             });
     failpoint("charge", "after_c1");
     switch (outcome.kind) {
@@ -277,6 +282,9 @@ static struct error *charge(struct ctx *ctx, struct payment *payment, struct att
     if (!attempt->confirms)
         return NULL; // for the payer's browser
     failpoint("charge", "after_t2");
+    const char *mandate = NULL;
+    if (attempt->method)
+        TRY(method_mandate(ctx, payment->provider, attempt->method, &mandate));
     struct outcome outcome = payment_provider(payment)->confirm(ctx,
         &(struct confirm_request){
             .reference = payment->provider_payment_id,
@@ -286,6 +294,7 @@ static struct error *charge(struct ctx *ctx, struct payment *payment, struct att
                 ? payment->return_url
                 : arena_printf(ctx->arena, "%s/return", checkout_address(ctx, payment->id)),
             .off_session = attempt->off_session,
+            .mandate = mandate,
         });
     return conclude(ctx, payment, attempt, &outcome, fresh, status_after_refusal(payment));
 }

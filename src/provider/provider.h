@@ -155,7 +155,8 @@ struct charge_request {
     const char *descriptor;
     const char *reference; // the merchant's
     json_t *metadata;
-    bool keep; // the method for later
+    bool keep;                // the method for later
+    const char *const *types; // the kinds it may be paid with, ending with NULL; NULL: what the provider offers
 };
 
 struct confirm_request {
@@ -165,6 +166,7 @@ struct confirm_request {
     const char *return_url;
     bool off_session;
     bool force_3ds;
+    const char *mandate; // the provider's, of a kept method that has one
 };
 
 struct capture_request {
@@ -257,8 +259,23 @@ struct movement_query {
     const char *after;           // the last one of the page before; NULL for the first page
 };
 
+/* A kind of payment method that a provider takes, and what is different about it. */
+struct method_kind {
+    const char *type, *name; // "sepa_debit", "SEPA Direct Debit"
+    const char *wallets;     // that it comes in as well, by spaces, or NULL
+    const char *currencies;  // by spaces; NULL: all that the provider takes
+    const char *countries;   // of the payer, by spaces; NULL: all
+    int64_t most;            // minor units of one payment; 0: what the provider takes
+    bool delayed;            // days pass until it is known whether the money comes
+    bool mandate;            // the payer allows to be debited
+    bool captured_later;     // can be authorized and captured apart
+    bool kept;               // can be kept for later
+    bool contested_late;     // the payer's bank can take it back after it has succeeded, without asking
+    int refund_days;         // until when it can be refunded; 0: always
+};
+
 struct provider_capabilities {
-    const char *methods; // by spaces: "card"
+    const struct method_kind *kinds; // ends with a NULL type
     bool partial_capture, partial_refund, separate_capture;
     bool (*currency)(const char *code, int64_t minor, const char **why); // may this amount be charged?
 };

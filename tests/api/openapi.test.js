@@ -134,6 +134,10 @@ const examples = {
     good: [() => [200, '/api/v1/payments/history?limit=2&offset=1']],
     bad: [() => [400, '/api/v1/payments/history?offset=-1']],
   },
+  'GET /api/v1/payments/payment-methods': {
+    good: [() => [200, '/api/v1/payments/payment-methods?currency=eur&amount=10.00&country=DE']],
+    bad: [() => [400, '/api/v1/payments/payment-methods?currency=XXZ&amount=ten&country=D']],
+  },
   'GET /api/v1/payments/{id}': {
     good: [() => [200, `/api/v1/payments/${made.payment}`]],
     bad: [() => [404, '/api/v1/payments/pay_00000000000000000000000000']],

@@ -47,13 +47,16 @@ static void create(void)
     } calls[] = {
         { "create.full",
             { "pay_1", "att_1", "pay:att_1:create", { 1099, "USD" }, true, "cus_1", "Two tickets, row \"7\" & drinks",
-                "SHOP*TICKETS 2026 <vip>", "order-17", full_metadata(), true } },
+                "SHOP*TICKETS 2026 <vip>", "order-17", full_metadata(), true,
+                (const char *const[]){ "card", "sepa_debit", NULL } } },
         { "create.bare", { .payment_id = "pay_2", .attempt_id = "att_2", .key = "k2", .amount = { 50, "EUR" } } },
-        { "create.jpy", { "pay_3", "att_3", "k3", { 500, "JPY" }, true, NULL, "", "", "", NULL, false } },
-        { "create.isk", { "pay_4", "att_4", "k4", { 5, "ISK" }, true, NULL, NULL, "2026", NULL, NULL, false } },
-        { "create.kwd", { "pay_5", "att_5", "k5", { 5120, "KWD" }, true, NULL, NULL, NULL, NULL, NULL, false } },
-        { "create.inexact", { "pay_6", "att_6", "k6", { 5124, "KWD" }, true, NULL, NULL, NULL, NULL, NULL, false } },
-        { "create.mga", { "pay_7", "att_7", "k7", { 500000, "MGA" }, true, NULL, NULL, NULL, NULL, NULL, false } },
+        { "create.jpy", { "pay_3", "att_3", "k3", { 500, "JPY" }, true, NULL, "", "", "", NULL, false, NULL } },
+        { "create.isk", { "pay_4", "att_4", "k4", { 5, "ISK" }, true, NULL, NULL, "2026", NULL, NULL, false, NULL } },
+        { "create.kwd", { "pay_5", "att_5", "k5", { 5120, "KWD" }, true, NULL, NULL, NULL, NULL, NULL, false, NULL } },
+        { "create.inexact",
+            { "pay_6", "att_6", "k6", { 5124, "KWD" }, true, NULL, NULL, NULL, NULL, NULL, false, NULL } },
+        { "create.mga",
+            { "pay_7", "att_7", "k7", { 500000, "MGA" }, true, NULL, NULL, NULL, NULL, NULL, false, NULL } },
     };
 
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
@@ -70,12 +73,12 @@ static void confirm(void)
         const char *call;
         struct confirm_request request;
     } calls[] = {
-        { "confirm.card", { "pi_succeeded", "k10", "pm_card_visa", back, false, false } },
-        { "confirm.kept", { "pi_succeeded", "k11", NULL, back, false, false } },
-        { "confirm.off_session", { "pi_succeeded", "k12", "pm_1", back, true, false } },
-        { "confirm.3ds", { "pi_action", "k13", "pm_1", back, false, true } },
-        { "confirm.declined", { "pi_declined", "k14", "pm_1", back, false, false } },
-        { "confirm.no_method", { "pi_no_method", "k15", "pm_gone", back, false, false } },
+        { "confirm.card", { "pi_succeeded", "k10", "pm_card_visa", back, false, false, NULL } },
+        { "confirm.kept", { "pi_succeeded", "k11", NULL, back, false, false, NULL } },
+        { "confirm.off_session", { "pi_succeeded", "k12", "pm_1", back, true, false, NULL } },
+        { "confirm.3ds", { "pi_action", "k13", "pm_1", back, false, true, NULL } },
+        { "confirm.declined", { "pi_declined", "k14", "pm_1", back, false, false, NULL } },
+        { "confirm.no_method", { "pi_no_method", "k15", "pm_gone", back, false, false, NULL } },
     };
 
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
@@ -207,10 +210,10 @@ static void setups(void)
         const char *call;
         struct confirm_request request;
     } calls[] = {
-        { "setup.confirm", { "seti_succeeded", "k50", "pm_1", back, false, false } },
-        { "setup.action", { "seti_action", "k51", "pm_1", back, false, false } },
-        { "setup.declined", { "seti_declined", "k52", "pm_1", back, false, false } },
-        { "setup.no_method", { "seti_no_method", "k53", "pm_gone", back, false, false } },
+        { "setup.confirm", { "seti_succeeded", "k50", "pm_1", back, false, false, NULL } },
+        { "setup.action", { "seti_action", "k51", "pm_1", back, false, false, NULL } },
+        { "setup.declined", { "seti_declined", "k52", "pm_1", back, false, false, NULL } },
+        { "setup.no_method", { "seti_no_method", "k53", "pm_gone", back, false, false, NULL } },
     };
     struct setup_request requests[] = { { "pm_any", "pm:1:create", "cus_1", NULL },
         { "pm_sepa", "pm:2:create", "cus_1", "sepa_debit" } };

@@ -330,7 +330,7 @@ for (const version of ['2026-08-26.dahlia', '2026-10-28.endive']) {
     test('an intent is made unconfirmed, with our ids and what the merchant wants to see', () => {
       const { metadata, ...form } = created('pay_1');
       assert.deepStrictEqual(form, {
-        amount: '1099', currency: 'usd', capture_method: 'automatic', automatic_payment_methods: { enabled: 'true' }, customer: 'cus_1',
+        amount: '1099', currency: 'usd', capture_method: 'automatic', allowed_payment_method_types: ['card', 'sepa_debit'], customer: 'cus_1',
         description: 'Two tickets, row "7" & drinks', statement_descriptor_suffix: 'SHOPTICKETS 2026 vip', setup_future_usage: 'off_session',
       });
       assert.strictEqual(metadata.payment_id, 'pay_1');

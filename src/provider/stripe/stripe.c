@@ -1,9 +1,28 @@
 #include "provider/stripe/stripe.h"
 
+/* The countries that take part in SEPA. */
+#define SEPA                                                                                                           \
+    "AD AT BE BG CH CY CZ DE DK EE ES FI FR GB GI GR HR HU IE IS IT LI LT LU LV MC MT NL NO PL PT RO SE SI SK SM VA"
+
+static const struct method_kind kinds[] = {
+    { .type = "card", .name = "Card", .wallets = "apple_pay google_pay", .captured_later = true, .kept = true },
+    { .type = "sepa_debit",
+        .name = "SEPA Direct Debit",
+        .currencies = "EUR",
+        .countries = SEPA,
+        .most = 1000000,
+        .delayed = true,
+        .mandate = true,
+        .kept = true,
+        .contested_late = true,
+        .refund_days = 180 },
+    { .type = NULL },
+};
+
 const struct provider provider_stripe = {
     .name = "stripe",
     .capabilities = {
-        .methods = "card",
+        .kinds = kinds,
         .partial_capture = true,
         .partial_refund = true,
         .separate_capture = true,

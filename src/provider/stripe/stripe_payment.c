@@ -287,7 +287,10 @@ struct outcome stripe_create(struct ctx *ctx, const struct charge_request *reque
     form_add(&form, "amount", "%jd", (intmax_t)amount);
     form_add(&form, "currency", "%s", stripe_currency(ctx, request->amount.currency));
     form_add(&form, "capture_method", "%s", request->capture ? "automatic" : "manual");
-    form_add(&form, "automatic_payment_methods[enabled]", "true");
+    for (size_t i = 0; request->types && request->types[i]; i++)
+        form_add(&form, arena_printf(ctx->arena, "allowed_payment_method_types[%zu]", i), "%s", request->types[i]);
+    if (!request->types)
+        form_add(&form, "automatic_payment_methods[enabled]", "true");
     add_text(&form, "customer", request->customer);
     add_text(&form, "description", request->description);
     add_text(&form, "statement_descriptor_suffix", request->descriptor ? descriptor(ctx, request->descriptor) : NULL);
@@ -313,6 +316,7 @@ struct outcome stripe_confirm(struct ctx *ctx, const struct confirm_request *req
         return stripe_refused(E_PAYMENT_METHOD_ERROR, "Stripe does not know this payment method");
     add_text(&form, "payment_method", request->method);
     form_add(&form, "return_url", "%s", request->return_url);
+    add_text(&form, "mandate", request->mandate);
     if (request->off_session)
         form_add(&form, "off_session", "true");
     if (request->force_3ds)

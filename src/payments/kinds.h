@@ -1,0 +1,26 @@
+#ifndef TILL_PAYMENTS_KINDS_H
+#define TILL_PAYMENTS_KINDS_H
+
+#include "base/money.h"
+#include "provider/provider.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct ctx;
+
+/* What a payment is like, as far as it matters for how it can be paid. */
+struct kind_query {
+    struct money amount; // minor 0: of any amount
+    const char *country; // of the payer; NULL when it is not known
+    bool capture;        // with the confirmation
+};
+
+/* The kinds of payment method that are switched on and take such a payment. */
+size_t kinds_open(struct ctx *ctx, const struct provider *provider, const struct kind_query *query,
+    const struct method_kind **out, size_t most);
+
+/* Their types, ending with NULL. */
+const char *const *kinds_types(struct ctx *ctx, const struct provider *provider, const struct kind_query *query);
+
+#endif
