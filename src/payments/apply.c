@@ -148,7 +148,7 @@ static void copy_words(struct ctx *ctx, struct change *change)
     struct payment *payment = change->payment;
 
     payment->provider_payment_id = snapshot->reference;
-    if (snapshot->charge)
+    if (snapshot->charge && snapshot->state != PROVIDER_STATE_PENDING) // its end is news, days later
         payment->provider_charge_id = snapshot->charge;
     if (!payment->client_secret.data && snapshot->client_secret)
         payment->client_secret = seal(ctx, arena_printf(ctx->arena, "payments.client_secret:%s", payment->id),
