@@ -17,19 +17,20 @@
 #include "pages/admin_endpoints.h"
 #include "pages/admin_entry.h"
 #include "pages/admin_overview.h"
+#include "pages/admin_payment.h"
+#include "pages/admin_payments.h"
 #include "pages/admin_reconciliation.h"
+#include "pages/admin_refunds.h"
 #include "pages/admin_settings.h"
 #include "pages/admin_tasks.h"
 #include "pages/admin_users.h"
 #include "pages/admin_webhooks.h"
-#include "pages/admin_payment.h"
-#include "pages/admin_payments.h"
-#include "pages/admin_refunds.h"
 #include "pages/checkout.h"
 #include "pages/mail.h"
 #include "pages/maintenance.h"
 #include "pages/reference.h"
 #include "pages/service.h"
+#include "payments/alias_api.h"
 #include "payments/checkout_api.h"
 #include "payments/checkout_view.h"
 #include "payments/erase.h"
@@ -76,6 +77,41 @@ const struct route routes[] = {
     { "POST", "/api/v1/payments/{id}/receipt", mail_api_receipt, ACCESS_API_KEY, .scope = "payments:write",
         .asked = mail_receipt_asked, .shown = mail_receipt_shown, .success = 202, .tag = "Payments",
         .summary = "Send the receipt by mail, again" },
+
+    /* The same by other doors, which older integrations know */
+    { "POST", "/payments/create-intent", alias_api_create_intent, ACCESS_API_KEY, .scope = "payments:write", .customers = true,
+        .idempotent = true, .plain = true, .asked = alias_intent_asked, .shown = alias_result_shown, .success = 201,
+        .success_also = 202, .tag = "Other doors", .summary = "Prepare a charge, which the browser confirms" },
+    { "POST", "/payments/confirm", alias_api_confirm, ACCESS_API_KEY, .scope = "payments:write", .customers = true,
+        .idempotent = true, .plain = true, .asked = alias_confirm_asked, .shown = alias_result_shown, .success_also = 202,
+        .tag = "Other doors", .summary = "Charge a prepared one" },
+    { "GET", "/payments/history", alias_api_history, ACCESS_API_KEY, .scope = "payments:read", .customers = true,
+        .plain = true, .query = alias_history_query, .shown = alias_history_shown, .tag = "Other doors", .summary = "Payments, newest first" },
+    { "POST", "/payments/refund", alias_api_refund, ACCESS_API_KEY, .scope = "refunds:write", .idempotent = true,
+        .plain = true, .asked = alias_refund_asked, .shown = alias_refund_shown, .success_also = 202,
+        .tag = "Other doors", .summary = "Give money back" },
+    { "POST", "/charge", alias_api_charge, ACCESS_API_KEY, .scope = "payments:write", .customers = true, .idempotent = true,
+        .key_required = true, .plain = true, .asked = alias_charge_asked, .shown = alias_result_shown, .success_also = 202,
+        .tag = "Other doors", .summary = "Charge now; the idempotency key must come with it" },
+    { "POST", "/api/payments/process", alias_api_camel_process, ACCESS_API_KEY, .scope = "payments:write",
+        .customers = true, .idempotent = true, .plain = true, .asked = alias_camel_process_asked,
+        .shown = alias_camel_result_shown, .success = 201, .success_also = 202, 
+        .tag = "Other doors", .summary = "Prepare a charge for the browser to confirm, or charge" },
+    { "GET", "/api/payments/history", alias_api_camel_history, ACCESS_API_KEY, .scope = "payments:read",
+        .customers = true, .plain = true, .query = alias_history_query, .shown = alias_camel_history_shown,  .tag = "Other doors", .summary = "Payments, newest first" },
+    { "GET", "/api/payments/{id}", alias_api_camel_get, ACCESS_API_KEY, .scope = "payments:read", .customers = true,
+        .plain = true, .shown = alias_camel_payment_shown,  .tag = "Other doors", .summary = "One payment" },
+    { "POST", "/api/payments/refund", alias_api_camel_refund, ACCESS_API_KEY, .scope = "refunds:write",
+        .idempotent = true, .plain = true, .asked = alias_camel_refund_asked, .shown = alias_camel_refund_shown,
+        .success_also = 202,  .tag = "Other doors", .summary = "Give money back" },
+    { "POST", "/api/v1/payments/stripe-intent", alias_api_stripe_intent, ACCESS_API_KEY, .scope = "payments:write",
+        .customers = true, .idempotent = true, .plain = true, .decimals = true, .asked = alias_invoice_intent_asked,
+        .shown = alias_invoice_shown, .success = 201, .success_also = 202, 
+        .tag = "Other doors", .summary = "Prepare a card charge for an invoice" },
+    { "POST", "/api/v1/payments/process", alias_api_process, ACCESS_API_KEY, .scope = "payments:write", .customers = true,
+        .idempotent = true, .plain = true, .decimals = true, .asked = alias_invoice_process_asked,
+        .shown = alias_invoice_shown, .success = 201, .success_also = 202, 
+        .tag = "Other doors", .summary = "Prepare a charge for an invoice by a method" },
 
     /* Refunds */
     { "POST", "/api/v1/payments/{id}/refund", refund_api_create, ACCESS_API_KEY, .scope = "refunds:write", .idempotent = true,

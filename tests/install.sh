@@ -29,7 +29,9 @@ for file in bin/till bin/till.fcgi share/till/sql/0001_ground.sql share/till/tem
     has "$file"
 done
 [ -z "$(find "$work/root" -name '*sandbox*')" ] || fail "the sandbox was installed"
-"$work/root/opt/till/bin/till" config 2>/dev/null | grep -qx 'TILL_SQL=/opt/till/share/till/sql' || fail "till looks elsewhere for sql/"
+# All is read before it is searched: a reader that stops at the first find would end the program that still writes.
+settings=$("$work/root/opt/till/bin/till" config 2>/dev/null)
+grep -qx 'TILL_SQL=/opt/till/share/till/sql' <<<"$settings" || fail "till looks elsewhere for sql/"
 grep -qF 'ExecStart=/opt/till/bin/till.fcgi --config /opt/till/etc/till/till.conf' \
     "$work/root/opt/till/lib/systemd/system/till.service" || fail "the unit starts something else"
 

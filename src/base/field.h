@@ -60,6 +60,9 @@ struct field {
         json_t *: FIELD_JSON, struct bytes: FIELD_BYTES)
 #define FIELD(type, member, ...)                                                                                       \
     { .name = #member, .kind = FIELD_KIND(((type *)0)->member), .offset = offsetof(type, member), ##__VA_ARGS__ }
+/* A member that is called otherwise outside. */
+#define FIELD_AS(type, member, name_, ...)                                                                             \
+    { .name = name_, .kind = FIELD_KIND(((type *)0)->member), .offset = offsetof(type, member), ##__VA_ARGS__ }
 /* A pointer to `inner`, described by `table`. */
 #define FIELD_STRUCT(type, member, inner, table, ...)                                                                  \
     { .name = #member, .kind = FIELD_OBJECT, .offset = offsetof(type, member), .fields = table,                        \
@@ -74,6 +77,10 @@ struct field {
 /* Parses JSON text strictly: no duplicate members, no reals, at most 32 levels. E_INVALID_JSON otherwise, saying where.
  * The value belongs to ctx->arena. */
 MUST_CHECK struct error *json_read(struct ctx *ctx, struct bytes text, json_t **out);
+
+/* The text with every number that has decimals or an exponent made a text: 99.99 becomes "99.99". For doors that take amounts as
+ * numbers, so that they come as they were written. Whatever is not JSON stays so. */
+struct bytes json_quote_decimals(struct arena *arena, struct bytes text);
 
 /* The same for what a provider says, where a number may have decimals (an exchange rate); never for money. */
 MUST_CHECK struct error *json_read_foreign(struct ctx *ctx, struct bytes text, json_t **out);

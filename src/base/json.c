@@ -46,6 +46,34 @@ static void skip_string(struct scan *scan)
     }
 }
 
+static bool is_in_number(uint8_t c)
+{
+    return (c >= '0' && c <= '9') || (c && strchr("+-.eE", c));
+}
+
+struct bytes json_quote_decimals(struct arena *arena, struct bytes text)
+{
+    struct scan scan = { .at = text.data, .end = text.data + text.length };
+    struct buf out = { .arena = arena };
+
+    while (scan.at < scan.end) {
+        const uint8_t *from = scan.at;
+        bool decimal = false;
+
+        if (*scan.at == '"') {
+            skip_string(&scan);
+            scan.at += scan.at < scan.end;
+        } else if (*scan.at == '-' || (*scan.at >= '0' && *scan.at <= '9')) {
+            for (; scan.at < scan.end && is_in_number(*scan.at); scan.at++)
+                decimal |= strchr(".eE", *scan.at) != NULL;
+        } else {
+            scan.at++;
+        }
+        buf_printf(&out, decimal ? "\"%.*s\"" : "%.*s", (int)(scan.at - from), (const char *)from);
+    }
+    return (struct bytes){ (const uint8_t *)buf_string(&out), out.length };
+}
+
 /* What the parser would take and we do not: deep nesting, which could use up its stack, and numbers with decimals. */
 static struct error *check_ahead(struct ctx *ctx, struct bytes text, bool reals)
 {

@@ -128,26 +128,37 @@ struct error *customer_resolve(struct ctx *ctx, const char *id, const char **out
     return NULL;
 }
 
-struct error *customer_of_principal(struct ctx *ctx, const char **out)
+struct error *customer_of_user(struct ctx *ctx, const char *reference, const char *pointer, const char **out)
 {
+    const char *own = ctx->principal.kind == PRINCIPAL_CUSTOMER ? ctx->principal.reference : NULL;
     struct idempotency *key = ctx->idempotency;
-    struct error *error;
+    struct error *error = NULL;
     struct customer customer;
     bool existed;
+
+    if (own && strcmp(own, reference) != 0)
+        error_add_field(ctx, &error, pointer, "there is no such customer");
+    TRY(error);
+    ctx->idempotency = NULL; // it is that of what is asked for, not of making him known
+    error = customer_create(ctx, &(struct customer_details){ .reference = reference }, &customer, &existed);
+    ctx->idempotency = key;
+    TRY(error);
+    *out = customer.id;
+    if (own)
+        ctx->principal.customer_id = customer.id;
+    return NULL;
+}
+
+struct error *customer_of_principal(struct ctx *ctx, const char **out)
+{
+    struct customer customer;
 
     *out = NULL;
     if (ctx->principal.kind != PRINCIPAL_CUSTOMER || !ctx->principal.reference)
         return NULL;
-    if (!customer_get(ctx, ctx->principal.customer_id, &customer)) {
-        *out = customer.id;
-        return NULL;
-    }
-    ctx->idempotency = NULL; // it is that of what he asks for, not of making him known
-    error =
-        customer_create(ctx, &(struct customer_details){ .reference = ctx->principal.reference }, &customer, &existed);
-    ctx->idempotency = key;
-    TRY(error);
-    *out = ctx->principal.customer_id = customer.id;
+    if (customer_get(ctx, ctx->principal.customer_id, &customer))
+        return customer_of_user(ctx, ctx->principal.reference, "#/customer_id", out);
+    *out = customer.id;
     return NULL;
 }
 

@@ -41,6 +41,11 @@ MUST_CHECK struct error *customer_change(struct ctx *ctx, const char *id, const 
 /* Our id of a customer named by ours or a provider's id; a field error when there is none, or he was erased. */
 MUST_CHECK struct error *customer_resolve(struct ctx *ctx, const char *id, const char **out);
 
+/* Our id of the customer whom the merchant's application calls `reference`, made when nobody has met him before; a customer's own
+ * token may only name himself (a field error at `pointer`). */
+MUST_CHECK struct error *customer_of_user(struct ctx *ctx, const char *reference, const char *pointer,
+    const char **out);
+
 /* The customer whose token it is, made when nobody has met him before; NULL for another principal. */
 MUST_CHECK struct error *customer_of_principal(struct ctx *ctx, const char **out);
 

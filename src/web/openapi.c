@@ -458,6 +458,11 @@ static json_t *problem_schema(struct ctx *ctx)
             "Where money was at stake: whether sending the same request again is safe and may help"));
     set(properties, "payment_id", text_member("The payment it concerns"));
     set(properties, "decline_code", text_member("The provider's reason for a decline"));
+    set(properties, "success",
+        json_pack("{s:s, s:s}", "type", "boolean", "description", "false; at the other doors alone"));
+    set(properties, "error",
+        json_pack("{s:s, s:{s:o, s:o}, s:s}", "type", "object", "properties", "code", text_member("As code"), "message",
+            text_member("As detail"), "description", "The same once more; at the other doors alone"));
     return json_pack("{s:s, s:o, s:[s, s, s, s, s, s]}", "type", "object", "properties", properties, "required", "type",
         "title", "status", "detail", "code", "request_id");
 }

@@ -196,6 +196,11 @@ static json_t *problem(struct request *r, const struct error *error)
     }
     set_text(object, "payment_id", error->payment_id);
     set_text(object, "decline_code", error->decline_code);
+    if (r->route && r->route->plain) {
+        json_object_set_new(object, "success", json_false());
+        json_object_set_new(object, "error",
+            json_pack("{ss, ss}", "code", name, "message", error->detail ? error->detail : title));
+    }
     return object;
 }
 

@@ -74,7 +74,9 @@ struct error *request_json_value(struct request *r, json_t **out)
         } else if (!body_is(r, "application/json")) {
             return error_new(r->ctx, E_UNSUPPORTED_MEDIA_TYPE, "send the body as application/json");
         } else {
-            TRY(json_read(r->ctx, r->body, &r->json));
+            bool decimals = r->route && r->route->decimals;
+            struct bytes text = decimals ? json_quote_decimals(r->ctx->arena, r->body) : r->body;
+            TRY(json_read(r->ctx, text, &r->json));
         }
     }
     *out = r->json;

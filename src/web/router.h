@@ -29,6 +29,8 @@ struct route {
     enum access access;
     const char *scope; // what an API key or an operator's role must have; NULL: any
     bool customers;    // a customer\'s own token may come, too: every statement behind this door looks at whose it is
+    bool plain;        // one of the other doors: an error also says success: false and error: {code, message}
+    bool decimals;     // numbers with decimals in the body are texts (json_quote_decimals)
     enum answer answer;
     bool checkout;             // a page that runs the payment provider's script: its hosts join the page's policy
     bool idempotent;           // takes an Idempotency-Key; a missing one is made and returned

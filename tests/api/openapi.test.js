@@ -138,6 +138,14 @@ const examples = {
     good: [() => [200, '/api/v1/payments/payment-methods?currency=eur&amount=10.00&country=DE']],
     bad: [() => [400, '/api/v1/payments/payment-methods?currency=XXZ&amount=ten&country=D']],
   },
+  'POST /api/v1/payments/stripe-intent': {
+    good: [() => [201, '/api/v1/payments/stripe-intent', { invoice_id: 1, amount: 12.5, currency: 'USD' }]],
+    bad: [() => [400, '/api/v1/payments/stripe-intent', { invoice_id: [], amount: 12.505, currency: 'USD' }]],
+  },
+  'POST /api/v1/payments/process': {
+    good: [() => [201, '/api/v1/payments/process', { invoice_id: 'inv-1', user_id: 7, payment_method: 'card', amount: usd('3.00') }]],
+    bad: [() => [400, '/api/v1/payments/process', { invoice_id: 1, payment_method: 'barter', amount: 1, currency: 'USD' }]],
+  },
   'GET /api/v1/payments/{id}': {
     good: [() => [200, `/api/v1/payments/${made.payment}`]],
     bad: [() => [404, '/api/v1/payments/pay_00000000000000000000000000']],
