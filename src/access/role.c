@@ -17,14 +17,14 @@ const char *const role_names[] = {
 };
 
 /* What everybody who works here sees: payments, and customers with their data masked. */
-#define SEES "overview:read decisions:read payments:read customers:read checkout:read"
+#define SEES "overview:read decisions:read payments:read customers:read methods:read checkout:read"
 
 static const struct {
     const char *scopes, *summary;
 } roles[] = {
     [ROLE_OWNER] = { "*", "Everything, also other owners." },
     [ROLE_ADMIN] = { SEES " decisions:write payments:write refunds:request refunds:write refunds:approve refunds:bulk"
-                          " customers:write customers:reveal checkout:write webhooks:read webhooks:write"
+                          " customers:write customers:reveal methods:write checkout:write webhooks:read webhooks:write"
                           " events:read endpoints:read endpoints:write"
                           " reports:read reports:write audit:read users:read users:write keys:read keys:write"
                           " settings:read maintenance:run",

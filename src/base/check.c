@@ -55,6 +55,16 @@ const char *check_id(struct ctx *ctx, const char *text)
     return id_is_plausible(text) ? NULL : "must be an id";
 }
 
+const char *check_reason(struct ctx *ctx, const char *text)
+{
+    int seen = 0;
+
+    (void)ctx;
+    for (const char *c = text; *c; c++)
+        seen += !strchr(" \t\r\n", *c);
+    return seen >= 3 ? NULL : "is needed: what was found, and what was done?";
+}
+
 static const char *wrong_note(const char *name, const json_t *value)
 {
     if (!*name || strlen(name) > 40 || strpbrk(name, "[]"))

@@ -14,6 +14,9 @@ const char *check_return_url(struct ctx *ctx, const char *text);
 /* An id of ours or a provider's. */
 const char *check_id(struct ctx *ctx, const char *text);
 
+/* Words of a person: why something was done. At least three characters that are not blank. */
+const char *check_reason(struct ctx *ctx, const char *text);
+
 /* Notes of the merchant: at most 47, names of 1 to 40 characters without brackets, values texts of at most 500 bytes, whole
  * numbers or booleans. For .check_members. */
 void check_metadata(struct ctx *ctx, json_t *metadata, const char *pointer, struct error **error);

@@ -283,7 +283,7 @@ struct resolve_form {
 };
 
 const struct field admin_task_resolve_asked[] = {
-    FIELD(struct resolve_form, reason, .min = 3, .max = 500, .summary = "What was found and done"),
+    FIELD(struct resolve_form, reason, .max = 500, .check = check_reason, .summary = "What was found and done"),
     FIELD_END,
 };
 

@@ -109,6 +109,19 @@ struct parameter {
     const char *name, *value;
 };
 
+/* Browsers end a form's lines with two characters; texts have one. */
+static const char *with_plain_lines(char *text)
+{
+    char *to = text;
+
+    for (const char *from = text; *from; from++) {
+        if (from[0] != '\r' || from[1] != '\n')
+            *to++ = *from;
+    }
+    *to = '\0';
+    return text;
+}
+
 static bool next_parameter(struct arena *arena, struct bytes *rest, struct parameter *out)
 {
     while (rest->length > 0) {
@@ -125,6 +138,8 @@ static bool next_parameter(struct arena *arena, struct bytes *rest, struct param
             continue;
         out->name = percent_decode(arena, text, name, true);
         out->value = equals ? percent_decode(arena, equals + 1, length - name - 1, true) : "";
+        if (out->value)
+            out->value = with_plain_lines(arena_strdup(arena, out->value));
         return true;
     }
     return false;

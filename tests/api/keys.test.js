@@ -63,6 +63,7 @@ test('keys are made for the mode of the installation, and open nothing in the ot
   const live = {
     STRIPE_SECRET_KEY: 'sk_live_0123456789abcdef01234567', STRIPE_PUBLISHABLE_KEY: 'pk_live_0123456789abcdef01234567',
     TILL_URL: 'https://pay.example.com', STRIPE_API_URL: null, STRIPE_JS_URL: null, RETURN_ORIGINS: null,
+    TILL_SECOND_FACTOR: null, // required
   };
   const made = await tillWith(live, 'api-key', 'create', '--name', 'live');
   assert.equal(made.code, 0, made.stderr);

@@ -125,6 +125,17 @@ START_TEST(test_ids)
 }
 END_TEST
 
+START_TEST(test_reasons)
+{
+    static const char needed[] = "is needed: what was found, and what was done?";
+
+    ck_assert_ptr_null(check_reason(&ctx, "ok."));
+    ck_assert_ptr_null(check_reason(&ctx, " a\nb c "));
+    ck_assert_str_eq(check_reason(&ctx, ""), needed);
+    ck_assert_str_eq(check_reason(&ctx, "  x \n\t y "), needed);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("check");
@@ -135,5 +146,6 @@ int main(void)
     tcase_add_loop_test(test_case, test_names_of_notes, 0, COUNT(names));
     tcase_add_test(test_case, test_how_many_notes);
     tcase_add_test(test_case, test_ids);
+    tcase_add_test(test_case, test_reasons);
     return base_main(suite);
 }
