@@ -57,6 +57,8 @@ const WHO = [
   ['POST', /^\/api\/v1\/payments\/\{id\}\/refund$/, 'OAF'],
   ['POST', /^\/api\/v1\/payments/, 'OAF'],
   ['*', /^\/api\/v1\/(customers|payment-methods|checkout)/, 'OA'],
+  ['GET', /^(\/api)?\/payments\//, ALL],
+  ['POST', /^((\/api)?\/payments\/|\/charge$)/, 'OAF'],
   ['GET', /^\/api\/v1\/webhooks/, 'OAFDU'],
   ['POST', /^\/api\/v1\/webhooks/, 'OAD'],
   ['GET', /^\/api\/v1\/(webhook-endpoints|events|deliveries)/, 'OADU'],
