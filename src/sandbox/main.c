@@ -284,13 +284,15 @@ static int serve(struct sandbox *sandbox, const struct options *options, int soc
     sigaddset(&ends, SIGINT);
     pthread_sigmask(SIG_BLOCK, &ends, NULL);
     fcgi_init();
-    delivery_start(sandbox);
     if (options->wire && !(wire = wire_start(options->wire, options->upstream)))
         return EXIT_FAILURE;
+    delivery_start(sandbox);
 
     struct fcgi *fcgi = fcgi_start(&server);
     if (!fcgi) {
         fprintf(stderr, "till-sandbox.fcgi: cannot start its threads: %s\n", strerror(errno));
+        wire_stop(wire);
+        delivery_stop(sandbox->delivery);
         return EXIT_FAILURE;
     }
     log_info(NULL, "sandbox_start", "serves %s with %d threads", sandbox->settings.url, options->threads);

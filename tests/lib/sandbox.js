@@ -50,8 +50,8 @@ async function startSandbox({ build = harness.required('TILL_TEST_BUILD'), env =
     try {
       await harness.until(() => {
         if (program.ended) throw Object.assign(new Error(`till-sandbox.fcgi ended: ${sandbox.logs().slice(-2000)}`), { ended: true });
-        return fs.existsSync(socket);
-      }, 'the socket of till-sandbox.fcgi', 10000);
+        return sandbox.logs().includes(`serves ${url} `); // on that port another's may answer where ours could not listen
+      }, 'the start of till-sandbox.fcgi', 10000);
       harness.openSocketTo('lighttpd', socket);
       front = harness.startWebServer({ dir, port: wire ? inner : port, socket, plain: true });
       await harness.until(async () => {

@@ -304,7 +304,8 @@ async function startTill(options = {}) {
     till.front = front;
     await until(async () => {
       if (front.ended) throw Object.assign(new Error(`${server} ended: ${fs.readFileSync(front.log, 'utf8').slice(-2000)}`), { port: true });
-      return (await answers(`${till.url}/readyz`)).status === 200;
+      const answer = await answers(`${till.url}/readyz`);
+      return answer.status === 200 && till.logs().includes(answer.headers.get('x-request-id')); // and not another's Till on that port
     }, `${till.url}/readyz`);
   };
 
