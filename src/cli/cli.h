@@ -99,6 +99,7 @@ enum cli_status cli_ledger_check(struct cli *cli, int argc, char **argv);
 enum cli_status cli_ledger_opening(struct cli *cli, int argc, char **argv);
 enum cli_status cli_listen(struct cli *cli, int argc, char **argv);
 enum cli_status cli_migrate(struct cli *cli, int argc, char **argv);
+enum cli_status cli_payment_refund(struct cli *cli, int argc, char **argv);
 enum cli_status cli_payment_show(struct cli *cli, int argc, char **argv);
 enum cli_status cli_payment_sync(struct cli *cli, int argc, char **argv);
 enum cli_status cli_reconcile(struct cli *cli, int argc, char **argv);

@@ -37,6 +37,7 @@ const struct command commands[] = {
     { "job retry", "ID|all", cli_job_retry, CLI_DATABASE, "Give a job that is out of tries another go." },
     { "payment show", "PAYMENT", cli_payment_show, CLI_KEYS, "Print what Till knows of a payment, as JSON." },
     { "payment sync", "PAYMENT", cli_payment_sync, CLI_KEYS, "Ask the provider about a payment, and print it." },
+    { "payment refund", "PAYMENT", cli_payment_refund, CLI_KEYS, "Give money back to whoever paid." },
     { "event list", "", cli_event_list, CLI_KEYS, "List the events that providers sent." },
     { "event replay", "EVENT", cli_event_replay, CLI_KEYS, "Process a provider's event again." },
     { "listen", "", cli_listen, CLI_KEYS, "Print what the merchant's endpoints hear of, as it happens." },

@@ -34,6 +34,27 @@ test('payment sync asks the provider and applies what it says', async () => {
   assert.equal(JSON.parse(stdout).status, 'succeeded');
 });
 
+test('payment refund gives money back, once for each key, and says what is wrong', async () => {
+  const refund = (...words) => till.command('payment', 'refund', payment.id, ...words);
+  const first = await refund('--amount', '2.00', '--reason', 'broken', '--key', 'monday');
+  assert.equal(first.code, 0, first.stderr);
+  const made = JSON.parse(first.stdout);
+  assert.deepEqual([made.payment_id, made.status, made.amount, made.reason], [payment.id, 'succeeded', { value: '2.00', currency: 'USD' }, 'broken']);
+  assert.deepEqual(JSON.parse((await refund('--amount', '2.00', '--reason', 'broken', '--key', 'monday')).stdout), made, 'the same one');
+  assert.equal((await refund('--amount', '3.00', '--key', 'monday')).code, 1, 'another one under its key');
+  for (const [amount, code] of [['0', 2], ['0.001', 2], ['-1', 2], ['11.00', 1]]) {
+    const { code: ended, stderr } = await refund('--amount', amount);
+    assert.equal(ended, code, `${amount}: ${stderr}`);
+    assert.match(stderr, /amount/);
+  }
+  const rest = await till.command('payment', 'refund', payment.provider_payment_id);
+  assert.deepEqual(JSON.parse(rest.stdout).amount, { value: '10.50', currency: 'USD' });
+  assert.equal((await refund()).code, 1, 'nothing is left');
+  const { refunds } = await till.sandbox.ledger(payment.id);
+  assert.deepEqual(refunds.map(({ amount }) => amount), [200, 1050]);
+  assert.deepEqual(await till.db.rows(`SELECT principal_kind, count(*) FROM audit_log WHERE action = 'refund.requested' GROUP BY 1`), [{ principal_kind: 'command', count: 2 }]);
+});
+
 test('events are listed, and replayed', async () => {
   const events = await until(async () => {
     const { stdout } = await till.command('event', 'list', '--json', '--payment', payment.provider_payment_id);
@@ -58,7 +79,7 @@ test('doctor finds a running Till sound: Stripe takes the key, the site answers,
 test('the books of a payment balance', async () => {
   const { code, stdout } = await till.command('ledger', 'check');
   assert.equal(code, 0);
-  assert.match(stdout, /stripe:receivable +USD +\d+ /);
+  assert.match(stdout, /stripe:receivable +USD +-?\d+ /);
 });
 
 test('doctor says when Stripe refuses the key', async () => {
