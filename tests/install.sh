@@ -45,6 +45,6 @@ while read -r command; do
     for option in $("$work/root/opt/till/bin/till" "${words[@]}" --help | grep -oE '^  --[a-z-]+' | tr -d ' '); do
         grep -qF -- "${option//-/\\-}" "$top/man/till.1" || fail "till.1 does not know $option of till $command"
     done
-done < <("$work/root/opt/till/bin/till" --help | grep -oE '^  [a-z][a-z-]+( [a-z]+)?' | sed 's/^  //')
+done < <("$work/root/opt/till/bin/till" --help | grep -oE '^  [a-z][a-z-]+( [a-z-]+)?' | sed 's/^  //')
 
 make -s distcheck DISTCHECK_CONFIGURE_FLAGS="--disable-werror CFLAGS=-O0" >"$work/distcheck.log" 2>&1 || { tail -n 60 "$work/distcheck.log" >&2; fail "make distcheck failed"; }

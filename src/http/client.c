@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <curl/curl.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,8 @@ void http_init(void)
     CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
 
     assert(code == CURLE_OK);
+    // libcurl reads a host's name in the encoding of the locale when it turns it into ASCII; ours are UTF-8 always
+    setlocale(LC_CTYPE, "C.UTF-8");
 }
 
 struct http *http_open(void)

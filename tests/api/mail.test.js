@@ -26,8 +26,11 @@ before(async () => {
   till = await startTill({ env: { ...settings(box), SMTP_USER: 'till', SMTP_PASSWORD: 'pass word', SMTP_CA_FILE: box.ca } });
 });
 after(async () => {
-  await closed(till);
-  await box.stop();
+  try {
+    await closed(till);
+  } finally {
+    await box.stop();
+  }
   fs.rmSync(dir, { recursive: true, force: true });
 });
 
@@ -183,10 +186,9 @@ test('killed after sending: it comes once more, and can be told for the same', {
   await until(() => till.workers().join() !== workers.join(), 'a process dies');
   fs.writeFileSync(failpoints, '');
   await arrives('gus@payer.example');
-  await until(async () => {
-    await till.db.value("UPDATE jobs SET lease_until = now() - interval '1 second' WHERE kind = 'mail.send' AND state = 'running'");
-    return box.to('gus@payer.example').length === 2;
-  }, 'it is sent again');
+  // What the dead process was at is anybody's from now on, once.
+  await till.db.value("UPDATE jobs SET lease_until = now() - interval '1 second' WHERE state = 'running'");
+  await until(() => box.to('gus@payer.example').length === 2, 'it is sent again');
   assert.equal(new Set(box.to('gus@payer.example').map((mail) => mail.headers['message-id'])).size, 1);
 });
 
@@ -196,12 +198,11 @@ test('without a mail server there is no mail, and a wrong one is said at the sta
     till.env = { ...before, ...env };
     const answer = await till.command('doctor', '--json');
     till.env = before;
-    return answer;
+    return answer.stderr + answer.stdout;
   };
-  const bad = await config({ SMTP_URL: 'smtp://mail.example.com', SMTP_TLS: 'none' });
-  assert.match(bad.stderr + bad.stdout, /SMTP_TLS: may be none only/);
-  assert.match((await config({ MAIL_FROM: null })).stderr, /MAIL_FROM: is missing/);
-  assert.match((await config({ SMTP_URL: 'http://mail.example.com' })).stderr, /SMTP_URL: must be like/);
+  assert.match(await config({ SMTP_URL: 'smtp://mail.example.com', SMTP_TLS: 'none' }), /SMTP_TLS: may be none only/);
+  assert.match(await config({ MAIL_FROM: null }), /MAIL_FROM: is missing/);
+  assert.match(await config({ SMTP_URL: 'http://mail.example.com' }), /SMTP_URL: must be like/);
 
   const plain = await startMailbox();
   const other = await startTill({ env: { ...settings(plain), SMTP_TLS: 'none', MAIL_LOCALE: 'de' } });

@@ -34,7 +34,7 @@ test('help, version and wrong usage have their exit status', async () => {
 
 test('every command explains itself without a configuration', async () => {
   const { stdout } = await it.till('--help');
-  const names = [...stdout.matchAll(/^ {2}([a-z-]+(?: [a-z]+)?) .*[A-Z][a-z]+ .*\.$/gm)].map((match) => match[1].trim());
+  const names = [...stdout.matchAll(/^ {2}([a-z-]+(?: [a-z-]+)?) .*[A-Z][a-z]+ .*\.$/gm)].map((match) => match[1].trim());
   assert.ok(names.length >= 13, names.join());
   for (const name of names) {
     const answer = await it.till(...name.split(' '), '--help', { DATABASE_URL: '', TILL_KEYS_FILE: '' });

@@ -252,7 +252,7 @@ static const struct {
     { 500, ERROR("api_error", "x", ""), E_PROVIDER_UNAVAILABLE },
     { 429, "", E_PROVIDER_UNAVAILABLE },
     { 200, "{}", E_PROVIDER_UNAVAILABLE },
-    { 200, "{\"id\":\"pi_1\",\"object\":\"payment_intent\"}", E_PROVIDER_UNAVAILABLE },
+    { 200, "{\"id\":\"pi_1\",\"object\":\"payment_intent\"}", E_PROVIDER_ERROR },
 };
 
 START_TEST(test_reads)
