@@ -243,12 +243,22 @@ static struct error *settle_attempt(struct ctx *ctx, struct change *change)
     return attempt_update(ctx, attempt);
 }
 
-/* What is still open is looked after; what failed is closed at the provider too, so that nobody can still pay it. */
+/* What came to nothing here, and could still be paid there. */
+static bool is_left_open(const struct change *change)
+{
+    enum provider_state state = change->snapshot->state;
+
+    if (change->payment->status == PAYMENT_CANCELLED)
+        return state == PROVIDER_STATE_WAITING || state == PROVIDER_STATE_ACTION;
+    return change->payment->status == PAYMENT_FAILED && state != PROVIDER_STATE_CANCELLED;
+}
+
+/* What is still open is looked after; what came to nothing is closed at the provider too. */
 static struct error *settle_job(struct ctx *ctx, const struct change *change)
 {
     const struct payment *payment = change->payment;
 
-    if (payment->status == PAYMENT_FAILED && change->snapshot->state != PROVIDER_STATE_CANCELLED)
+    if (is_left_open(change))
         return job_add(ctx, "payment.resolve", payment->id);
     if (!change->has_attempt && (payment_is_over(payment->status) || payment->status == PAYMENT_AUTHORIZED))
         return job_done(ctx, "payment.resolve", payment->id);

@@ -159,12 +159,14 @@ static struct error *go_on_attempt(struct ctx *ctx, struct payment *payment, str
     return try_again(ctx, payment, attempt);
 }
 
-/* The intent of a payment that failed for good is closed, so that nobody who kept its secret can still pay it. */
-static struct error *close_failed(struct ctx *ctx, struct payment *payment)
+/* The intent of a payment that came to nothing is closed, so that nobody who kept its secret can still pay it; also one whose
+ * making was given up and that came about all the same. */
+static struct error *close_there(struct ctx *ctx, struct payment *payment)
 {
+    bool nothing = payment->status == PAYMENT_FAILED || payment->status == PAYMENT_CANCELLED;
     struct outcome outcome;
 
-    if (payment->status != PAYMENT_FAILED || !payment->provider_payment_id)
+    if (!nothing || !payment->provider_payment_id)
         return NULL;
     outcome = payment_provider(payment)->cancel(ctx,
         &(struct cancel_request){
@@ -221,7 +223,7 @@ struct error *payment_go_on(struct ctx *ctx, const char *id, struct payment *out
         TRY(go_on_attempt(ctx, out, &attempt));
     else
         TRY(begin_again(ctx, out));
-    TRY(close_failed(ctx, out));
+    TRY(close_there(ctx, out));
     return is_overdue(ctx, out, open ? &attempt : NULL) ? payment_give_up(ctx, out, "abandoned") : NULL;
 }
 

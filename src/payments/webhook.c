@@ -158,6 +158,39 @@ static struct error *whose(struct ctx *ctx, const struct webhook_event *event, c
     return NULL;
 }
 
+/* A second object with a payment's id: a creation that was believed lost came about late, when another was made. */
+static bool is_orphan(const struct payment *payment, const struct snapshot *snapshot)
+{
+    return payment->provider_payment_id && strcmp(payment->provider_payment_id, snapshot->reference) != 0
+        && money_same_currency(payment->amount, snapshot->amount) && payment->amount.minor == snapshot->amount.minor
+        && (payment->mode == MODE_LIVE) == snapshot->livemode
+        && (snapshot->state == PROVIDER_STATE_WAITING || snapshot->state == PROVIDER_STATE_ACTION
+            || snapshot->state == PROVIDER_STATE_CANCELLED);
+}
+
+/* No money moves by it while it waits, and none shall. Asked anew each time: to cancel twice does no harm. */
+static struct error *close_orphan(struct ctx *ctx, const struct payment *payment, const struct snapshot *snapshot)
+{
+    struct outcome outcome;
+
+    if (snapshot->state == PROVIDER_STATE_CANCELLED)
+        return NULL;
+    outcome = provider_named(payment->provider)
+                  ->cancel(ctx,
+                      &(struct cancel_request){
+                          .reference = snapshot->reference,
+                          .key = arena_printf(ctx->arena, "pay:%s:orphan:%s", payment->id, id_new(ctx, "try")),
+                      });
+    if (outcome.kind != OUTCOME_DONE)
+        return error_cause(ctx,
+            error_new(ctx, E_PROVIDER_UNAVAILABLE, "The provider did not close a payment that nobody waits for."), "%s",
+            outcome.cause ? outcome.cause : "");
+    log_warn(ctx, "payment.orphan", "%s had %s at %s as well", payment->id, snapshot->reference, payment->provider);
+    return IN_TX(ctx,
+        audit_add(ctx, "payment.orphan_closed", payment->id,
+            json_in(ctx->arena, json_pack("{ss}", "reference", snapshot->reference))));
+}
+
 static struct error *process_payment(struct ctx *ctx, const struct webhook_event *event)
 {
     const struct provider *provider = provider_named(event->provider);
@@ -176,6 +209,11 @@ static struct error *process_payment(struct ctx *ctx, const struct webhook_event
     if (!id)
         return webhook_set_status(ctx, event->id, WEBHOOK_IGNORED, "not_ours");
     failpoint("webhook_job", "after_ask");
+    TRY(payment_get(ctx, id, &payment));
+    if (is_orphan(&payment, &snapshot)) {
+        TRY(close_orphan(ctx, &payment, &snapshot));
+        return webhook_set_status(ctx, event->id, WEBHOOK_PROCESSED, NULL);
+    }
     TRY(apply_provider_state(ctx, id, &snapshot, &payment));
     failpoint("webhook_job", "after_apply");
     return webhook_set_status(ctx, event->id, WEBHOOK_PROCESSED, NULL);

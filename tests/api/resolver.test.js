@@ -375,3 +375,69 @@ describe('deadlines', () => {
     assert.deepEqual(now.amount_captured, usd('3.00'));
   });
 });
+
+describe('a creation that was believed lost and comes about late', () => {
+  let till;
+  before(async () => { till = await startTill({ env: QUICK }); await till.sandbox.dials(noWebhooks); });
+  after(() => closed(till));
+
+  /** What the provider makes of a request of ours that was on its way for long. */
+  const late = async (id, more = {}) => {
+    const form = { amount: '1000', currency: 'usd', 'payment_method_types[]': 'card', 'metadata[payment_id]': id, ...more };
+    const { status, body } = await till.sandbox.stripe('POST', 'payment_intents', form);
+    assert.equal(status, 200, JSON.stringify(body));
+    return body.id;
+  };
+  const there = async (intent) => (await till.sandbox.stripe('GET', `payment_intents/${intent}`)).body.status;
+  const sweep = async () => {
+    const { status, text } = await till.api('POST', '/api/v1/maintenance/sweep');
+    assert.equal(status, 200, text);
+  };
+  const asked = (object) => till.db.value(`SELECT count(*) FROM decisions WHERE object = '${object}' AND done_at IS NULL`);
+
+  test('is closed by the sweep where the payment has another, which stays as it is', async () => {
+    const payment = await paid(till);
+    const orphan = await late(payment.id);
+    await till.sandbox.dials({ ...noWebhooks, rules: [{ operation: 'POST /v1/payment_intents/{id}/cancel', action: 'error_500_not_executed', times: 1 }] });
+    await sweep();
+    await until(async () => {
+      await hurry(till);
+      return (await there(orphan)) === 'canceled';
+    }, 'the orphan is closed, at the second try');
+    await sweep(); // that tells of its end
+    const { status, provider_payment_id: reference } = await get(till, payment.id);
+    assert.deepEqual([status, reference], ['succeeded', payment.provider_payment_id]);
+    assert.equal(await asked(payment.id), '0');
+    assert.deepEqual(await till.db.rows(`SELECT details->>'reference' AS reference FROM audit_log WHERE object = '${payment.id}' AND action = 'payment.orphan_closed'`), [{ reference: orphan }]);
+  });
+
+  test('is closed where the payment was given up without one', async () => {
+    await till.sandbox.dials({ ...noWebhooks, rules: [{ operation: 'POST /v1/payment_intents', action: '429', retry_after: 1, times: 1 }] });
+    const answer = await pay(till);
+    isProblem(answer, 503, 'PROVIDER_UNAVAILABLE');
+    const id = answer.body.payment_id;
+    assert.equal((await act(till, id, 'cancel')).body.status, 'cancelled');
+    const orphan = await late(id);
+    await sweep();
+    await until(async () => {
+      await hurry(till);
+      return (await there(orphan)) === 'canceled';
+    }, 'it is closed');
+    assert.equal(await statusOf(till, id), 'cancelled');
+  });
+
+  test('and that somebody has paid all the same, or that is another amount, is for a person', async () => {
+    const payment = await paid(till);
+    const held = await late(payment.id, { capture_method: 'manual', confirm: 'true', payment_method: 'pm_card_visa', return_url: 'https://shop.example/' });
+    assert.equal(await there(held), 'requires_capture');
+    const other = await paid(till);
+    const another = await late(other.id, { amount: '1001' });
+    await sweep();
+    await until(async () => {
+      await hurry(till);
+      return (await asked(payment.id)) === '1' && (await asked(other.id)) === '1';
+    }, 'a person is asked');
+    assert.deepEqual([await there(held), await there(another)], ['requires_capture', 'requires_payment_method']);
+    assert.deepEqual([(await get(till, payment.id)).status, (await get(till, other.id)).status], ['succeeded', 'succeeded']);
+  });
+});

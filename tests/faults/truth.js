@@ -101,21 +101,25 @@ async function isSwept(world) {
 
 async function settle(world) {
   const { till } = world;
+  const at = async (what, done) => {
+    world.at = what;
+    await done();
+  };
   await till.sandbox.dials({ rules: [], webhooks: { drop: 0, duplicate: 0, delay_ms: 0, shuffle: false, off: world.silent } });
-  await askAgain(world);
+  await at('requests without an answer', () => askAgain(world));
   Object.assign(till.env, { PROVIDER_DEADLINE_MS: '10000', PROVIDER_TIMEOUT_MS: '20000' });
-  await till.restart();
+  await at('a restart', () => till.restart());
   await till.db.value("UPDATE jobs SET lease_until = now() WHERE state = 'running'");
   await till.sandbox.settle();
-  await isSwept(world);
-  await comesToRest(world, RESTLESS);
-  await replaySome(world);
+  await at('the sweep', () => isSwept(world));
+  await at('coming to rest', () => comesToRest(world, RESTLESS));
+  await at('answers again', () => replaySome(world));
   await advance(till, 3700);
-  await comesToRest(world, RESTLESS);
+  await at('coming to rest, an hour later', () => comesToRest(world, RESTLESS));
   await advance(till, 90000);
   await till.sandbox.settle();
-  await isSwept(world);
-  await comesToRest(world, UNENDED);
+  await at('the last sweep', () => isSwept(world));
+  await at('coming to rest, a day later', () => comesToRest(world, UNENDED));
 }
 
 // Our books alone -------------------------------------------------------------------------------------------------------
