@@ -465,6 +465,8 @@ const struct route routes[] = {
     { "POST", "/api/v1/test/clock", service_clock, ACCESS_API_KEY, .scope = "clock:write",
         .asked = service_clock_asked, .shown = service_clock_shown, .tag = "Test mode",
         .summary = "Move time, in test mode" },
+    { "GET", "/.well-known/apple-developer-merchantid-domain-association", service_apple_pay, ACCESS_PUBLIC,
+        .answer = ANSWER_TEXT, .summary = "The file by which Apple knows the domain as the merchant's" },
     { "GET", "/docs", reference_page, ACCESS_PUBLIC, .answer = ANSWER_PAGE,
         .summary = "The API for people" },
     { "GET", "/docs/errors", service_errors, ACCESS_PUBLIC, .answer = ANSWER_PAGE,

@@ -67,6 +67,12 @@ struct config {
     int64_t webhook_timeout_ms;        // WEBHOOK_TIMEOUT_MS, 15000: what an endpoint may take to answer
     int64_t outward_threads;           // TILL_OUTWARD_THREADS, 4 a process
     bool sepa_enabled;                 // SEPA_ENABLED
+    bool ach_enabled;                  // ACH_ENABLED
+    bool klarna_enabled;               // KLARNA_ENABLED
+    bool afterpay_enabled;             // AFTERPAY_ENABLED
+    bool bank_transfer_enabled;        // BANK_TRANSFER_ENABLED
+    const char *bank_transfer_country; // BANK_TRANSFER_COUNTRY, DE
+    const char *apple_pay_file;        // APPLE_PAY_DOMAIN_FILE
     int64_t remember_days;             // REMEMBER_METHOD_DAYS, 30
     bool remember_methods;             // REMEMBER_METHODS: keeps the method of every payment of a customer
     int64_t checkout_ttl;              // CHECKOUT_TTL, 86400 s

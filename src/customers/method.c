@@ -209,6 +209,31 @@ static struct error *said_no(struct ctx *ctx, const struct outcome *outcome)
     return error_cause(ctx, error, "%s", outcome->cause ? outcome->cause : "");
 }
 
+/* Whoever names us an account to keep has its owner's permission (docs/payment-methods.md). */
+static bool needs_mandate(const struct method *method)
+{
+    const struct method_kind *kind = provider_of(method)->capabilities.kinds;
+
+    while (kind->type && (!method->type || strcmp(kind->type, method->type) != 0))
+        kind++;
+    return kind->mandate;
+}
+
+/* What the named method is decides how it is kept. */
+static struct error *find_type(struct ctx *ctx, struct method *method)
+{
+    struct method_view view;
+
+    if (method->type)
+        return NULL;
+    struct error *error = provider_of(method)->fetch_method(ctx, method->asked_method, &view);
+    if (error && error->code == E_PROVIDER_UNAVAILABLE)
+        return error;
+    if (!error) // else the confirmation says what is wrong with it
+        method->type = view.type;
+    return NULL;
+}
+
 /* Every confirmation has a key of its own: it moves no money, and what is there is looked at before. */
 static struct error *confirm(struct ctx *ctx, struct method *method)
 {
@@ -218,6 +243,7 @@ static struct error *confirm(struct ctx *ctx, struct method *method)
             .key = arena_printf(ctx->arena, "pm:%s:confirm:%s", method->id, id_new(ctx, "try")),
             .method = method->asked_method,
             .return_url = method->return_url ? method->return_url : ctx->config->url,
+            .consented = needs_mandate(method),
         });
 
     failpoint("method", "after_c2");
@@ -256,7 +282,10 @@ static struct error *perform(struct ctx *ctx, struct method *method)
         failpoint("method", "after_c1");
         TRY(IN_TX(ctx, record(ctx, method->id, &setup, method)));
     }
-    return method->asked_method && method->status == METHOD_PENDING ? confirm(ctx, method) : NULL;
+    if (!method->asked_method || method->status != METHOD_PENDING)
+        return NULL;
+    TRY(find_type(ctx, method));
+    return confirm(ctx, method);
 }
 
 static struct error *look(struct ctx *ctx, struct method *method)
@@ -625,7 +654,9 @@ struct error *method_resolve_task(struct ctx *ctx, const struct job *job)
         log_warn(ctx, "method.resolve", "%s: %s", job->subject, error->cause ? error->cause : error->detail);
     TRY(method_row(ctx, job->subject, &method));
     int64_t age = (ctx->now.us - method.created_at.us) / 1000000;
-    if (is_waiting(&method) && age > (method.status == METHOD_PROCESSING ? VERIFYING_SECONDS : WAITING_SECONDS))
+    bool verifying = method.status == METHOD_PROCESSING
+        || (method.next_action && !strcmp(method.next_action, "verify_bank_account"));
+    if (is_waiting(&method) && age > (verifying ? VERIFYING_SECONDS : WAITING_SECONDS))
         return method_remove(ctx, method.id, &method);
     return is_waiting(&method) ? job_again(ctx, delays[place < last ? place : last]) : NULL;
 }

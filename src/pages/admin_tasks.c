@@ -23,6 +23,8 @@ static const struct kind {
     const char *place;  // NULL: of the payment
 } kinds[] = {
     { "unknown_outcome", "Outcome unknown", TONE_BAD, "Open the payment", NULL },
+    { "late_failure", "Paid, then taken back", TONE_BAD, "Open the payment", NULL },
+    { "long_processing", "Under way for weeks", TONE_WARN, "Open the payment", NULL },
     { "mismatch", "Does not belong together", TONE_BAD, "Open the payment", NULL },
     { "refund_failed", "Refund failed", TONE_BAD, "Open the payment", NULL },
     { "refund_approval", "Refund to approve", TONE_INFO, "Open the approvals", "/admin/refunds/approvals" },

@@ -393,8 +393,10 @@ static const char *script_texts(const struct page *page)
 /* The kinds that the payment will take, by spaces: the same that it is made with. */
 static const char *method_types(const struct page *page, const struct provider *provider, bool capture)
 {
-    const char *const *types =
-        kinds_types(page->ctx, provider, &(struct kind_query){ .amount = owed(&page->door), .capture = capture });
+    const struct checkout_door *door = &page->door;
+    const char *customer = door->payment ? door->payment->customer_id : door->session->customer_id;
+    const char *const *types = kinds_types(page->ctx, provider,
+        &(struct kind_query){ .amount = owed(door), .capture = capture, .customer = customer != NULL });
     const char *all = "";
 
     for (; *types; types++)

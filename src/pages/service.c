@@ -1,5 +1,7 @@
 #include "pages/service.h"
 
+#include <stdio.h>
+
 #include "base/arena.h"
 #include "base/config.h"
 #include "base/ctx.h"
@@ -10,6 +12,8 @@
 #include "web/reply.h"
 #include "web/request.h"
 #include "web/router.h"
+
+#define DOMAIN_FILE 65536 // bytes
 
 struct service {
     const char *status, *version;
@@ -85,4 +89,21 @@ struct error *service_clock(struct request *r)
     TRY(clock_move(r->ctx, body.offset));
     struct clock_view view = { body.offset, clock_now() };
     return reply_json(r, 200, service_clock_shown, &view);
+}
+
+/* The same bytes as the operator got from the provider. What is not set up, or cannot be read, is not there. */
+struct error *service_apple_pay(struct request *r)
+{
+    const char *path = r->ctx->config->apple_pay_file;
+    FILE *file = path ? fopen(path, "re") : NULL;
+    char *text = arena_alloc(r->ctx->arena, DOMAIN_FILE + 1);
+
+    if (!file)
+        return error_new(r->ctx, E_NOT_FOUND, "There is nothing at this address.");
+    text[fread(text, 1, DOMAIN_FILE, file)] = '\0';
+    bool whole = !ferror(file) && feof(file);
+    fclose(file);
+    if (!whole)
+        return error_new(r->ctx, E_NOT_FOUND, "There is nothing at this address.");
+    return reply_text(r, 200, "text/plain; charset=utf-8", text);
 }

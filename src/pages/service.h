@@ -11,6 +11,8 @@ struct error *service_health(struct request *r);
 struct error *service_ready(struct request *r);
 /* GET /api/v1/openapi.json */
 struct error *service_openapi(struct request *r);
+/* GET /.well-known/apple-developer-merchantid-domain-association: how Apple knows the domain as the merchant's. */
+struct error *service_apple_pay(struct request *r);
 /* GET /docs/errors: every code of error.def; problems point there. */
 struct error *service_errors(struct request *r);
 /* POST /api/v1/test/clock: moves the domain's clock, in test mode only. */

@@ -303,6 +303,8 @@ static struct error *tell(struct ctx *ctx, const struct change *change)
 
     if (before->status == PAYMENT_UNKNOWN && payment->status != PAYMENT_UNKNOWN)
         TRY(decision_settle(ctx, "unknown_outcome", payment->id, payment_status_names[payment->status]));
+    if (before->status == PAYMENT_PROCESSING && payment->status != PAYMENT_PROCESSING)
+        TRY(decision_settle(ctx, "long_processing", payment->id, payment_status_names[payment->status]));
     if (payment->status != before->status)
         TRY(note(ctx, payment,
             payment->status != PAYMENT_CREATED ? payment_status_names[payment->status]

@@ -48,6 +48,15 @@ const struct provider *payment_provider(const struct payment *payment)
     return provider;
 }
 
+const char *const *payment_types(struct ctx *ctx, const struct payment *payment)
+{
+    return kinds_types(ctx, payment_provider(payment),
+        &(struct kind_query){ .amount = payment->amount,
+            .capture = payment->capture == CAPTURE_AUTOMATIC,
+            .customer = payment->customer_id != NULL,
+            .kept = payment->keeps_method });
+}
+
 /* The ways a provider's call can end ------------------------------------------------------------------------------- */
 
 struct error *attempt_no_answer(struct ctx *ctx, const struct payment *payment, const struct outcome *outcome)
@@ -189,9 +198,7 @@ static struct error *create_at_provider(struct ctx *ctx, struct payment *payment
                 .reference = payment->reference,
                 .metadata = payment->metadata,
                 .keep = payment->keeps_method,
-                .types = kinds_types(ctx, payment_provider(payment),
-                    &(struct kind_query){ .amount = payment->amount,
-                        .capture = payment->capture == CAPTURE_AUTOMATIC }),
+                .types = payment_types(ctx, payment),
             });
     failpoint("charge", "after_c1");
     switch (outcome.kind) {

@@ -25,6 +25,9 @@ struct error *attempt_no_answer(struct ctx *ctx, const struct payment *payment, 
 
 const struct provider *payment_provider(const struct payment *payment);
 
+/* The kinds of method that it may be paid with, ending with NULL. */
+const char *const *payment_types(struct ctx *ctx, const struct payment *payment);
+
 /* The state at the provider was not what we thought: what it is counts. */
 MUST_CHECK struct error *payment_look_again(struct ctx *ctx, struct payment *payment);
 

@@ -301,6 +301,8 @@ struct error *checkout_close(struct ctx *ctx, const char *id, enum checkout_stat
     TRY(checkout_row(ctx, id, out));
     if (out->status == CHECKOUT_OPEN && out->payment_id) {
         TRY(payment_refresh(ctx, out->payment_id, 1, &payment));
+        if (status == CHECKOUT_EXPIRED && payment_is_patient(&payment))
+            return error_new(ctx, E_CONFLICT, "The payment is under way; its outcome decides.");
         if (!payment_is_over(payment.status))
             TRY(payment_cancel(ctx, out->payment_id, status == CHECKOUT_EXPIRED ? "expired" : "abandoned", &payment));
         if (!payment_is_over(payment.status))

@@ -89,6 +89,15 @@ static struct error *post_fees(struct ctx *ctx, const struct dispute *dispute, c
     return NULL;
 }
 
+/* A debit that its bank took back: lost before anybody could say a word, and owed again. */
+static struct error *ask_for_money(struct ctx *ctx, const struct dispute *dispute)
+{
+    return decision_ask(ctx, "late_failure", dispute->payment_id, dispute->amount,
+        arena_printf(ctx->arena, "The payer's bank has taken %s back after it had succeeded (%s).", dispute->payment_id,
+            dispute->reason ? dispute->reason : "no reason given"),
+        "It cannot be contested. Hold back what is not delivered, and ask the payer to pay in another way.");
+}
+
 static struct error *adopt_new(struct ctx *ctx, const struct payment *payment, const struct dispute_view *view)
 {
     struct dispute dispute = {
@@ -106,6 +115,8 @@ static struct error *adopt_new(struct ctx *ctx, const struct payment *payment, c
 
     TRY(dispute_insert(ctx, &dispute));
     TRY(post_fees(ctx, &dispute, view));
+    if (dispute.status == DISPUTE_LOST)
+        TRY(ask_for_money(ctx, &dispute));
     if (dispute.status == DISPUTE_WON)
         return tell(ctx, &dispute); // opened and won before we heard of it: nothing is held back any more
     TRY(move_money(ctx, &dispute, DISPUTE_NONE));

@@ -14,7 +14,14 @@ static bool is_switched_on(const struct config *config, const char *type)
     const struct {
         const char *type;
         bool on;
-    } switches[] = { { "card", true }, { "sepa_debit", config->sepa_enabled } };
+    } switches[] = {
+        { "card", true },
+        { "sepa_debit", config->sepa_enabled },
+        { "us_bank_account", config->ach_enabled },
+        { "klarna", config->klarna_enabled },
+        { "afterpay_clearpay", config->afterpay_enabled },
+        { "customer_balance", config->bank_transfer_enabled },
+    };
 
     for (size_t i = 0; i < sizeof switches / sizeof *switches; i++)
         if (!strcmp(switches[i].type, type))
@@ -37,7 +44,18 @@ static bool takes(const struct method_kind *kind, const struct kind_query *query
 {
     return is_among(kind->currencies, query->amount.currency)
         && (!query->country || is_among(kind->countries, query->country))
-        && (!kind->most || query->amount.minor <= kind->most) && (query->capture || kind->captured_later);
+        && (!kind->most || query->amount.minor <= kind->most)
+        && (!query->amount.minor || query->amount.minor >= kind->least) && (query->capture || kind->captured_later)
+        && (query->customer || !kind->customer) && (!query->kept || kind->kept);
+}
+
+const struct method_kind *kind_typed(const struct provider *provider, const char *type)
+{
+    const struct method_kind *kind = provider->capabilities.kinds;
+
+    while (kind->type && (!type || strcmp(kind->type, type) != 0))
+        kind++;
+    return kind->type ? kind : NULL;
 }
 
 size_t kinds_open(struct ctx *ctx, const struct provider *provider, const struct kind_query *query,

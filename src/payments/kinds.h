@@ -14,6 +14,8 @@ struct kind_query {
     struct money amount; // minor 0: of any amount
     const char *country; // of the payer; NULL when it is not known
     bool capture;        // with the confirmation
+    bool customer;       // the payment has one
+    bool kept;           // the method is for later, too
 };
 
 /* The kinds of payment method that are switched on and take such a payment. */
@@ -22,5 +24,8 @@ size_t kinds_open(struct ctx *ctx, const struct provider *provider, const struct
 
 /* Their types, ending with NULL. */
 const char *const *kinds_types(struct ctx *ctx, const struct provider *provider, const struct kind_query *query);
+
+/* One of a provider's by its type; NULL for one that is not in its list. */
+const struct method_kind *kind_typed(const struct provider *provider, const char *type);
 
 #endif

@@ -13,7 +13,7 @@
 
 struct query {
     const char *currency, *amount, *country;
-    bool capture;
+    bool capture, customer;
 };
 
 static const char *check_currency(struct ctx *ctx, const char *text)
@@ -36,13 +36,15 @@ const struct field kinds_query[] = {
     FIELD(struct query, country, .optional = true, .max = 2, .check = check_country, .summary = "Of the payer"),
     FIELD(struct query, capture, .optional = true,
         .summary = "false: those that can be captured later. true by default"),
+    FIELD(struct query, customer, .optional = true,
+        .summary = "false: those of a payment without a customer. true by default"),
     FIELD_END,
 };
 
 struct kind_view {
     const char *type, *name, *provider;
     json_t *wallets;
-    bool delayed, needs_mandate, can_be_kept, can_be_captured_later, contested_late;
+    bool delayed, needs_mandate, needs_customer, can_be_kept, can_be_captured_later, redirects, contested_late;
     int refund_days;
 };
 
@@ -53,8 +55,10 @@ const struct field kinds_shown[] = {
     FIELD(struct kind_view, wallets, .summary = "That it comes in as well, where the payer's device has one"),
     FIELD(struct kind_view, delayed, .summary = "Days pass in processing until it is known whether the money comes"),
     FIELD(struct kind_view, needs_mandate, .summary = "The payer allows to be debited"),
+    FIELD(struct kind_view, needs_customer, .summary = "Only of a payment that has a customer"),
     FIELD(struct kind_view, can_be_kept),
     FIELD(struct kind_view, can_be_captured_later),
+    FIELD(struct kind_view, redirects, .summary = "The payer agrees on another page and comes back"),
     FIELD(struct kind_view, contested_late,
         .summary = "The payer's bank can take it back after it has succeeded; it then is a dispute"),
     FIELD(struct kind_view, refund_days, .summary = "Until when it can be refunded; 0 is always"),
@@ -79,6 +83,8 @@ static struct kind_view view(struct ctx *ctx, const struct provider *provider, c
         .wallets = split(ctx, kind->wallets),
         .delayed = kind->delayed,
         .needs_mandate = kind->mandate,
+        .needs_customer = kind->customer,
+        .redirects = kind->redirects,
         .can_be_kept = kind->kept,
         .can_be_captured_later = kind->captured_later,
         .contested_late = kind->contested_late,
@@ -109,7 +115,7 @@ static bool is_possible(struct ctx *ctx, const struct provider *provider, struct
 
 struct error *kinds_api_list(struct request *r)
 {
-    struct query query = { .capture = true };
+    struct query query = { .capture = true, .customer = true };
     struct kind_query asked = { 0 };
     struct field_list views = { arena_array(r->ctx->arena, AT_MOST, sizeof(struct kind_view)), 0 };
 
@@ -117,6 +123,7 @@ struct error *kinds_api_list(struct request *r)
     TRY(read_amount(r->ctx, &query, &asked.amount));
     asked.country = query.country;
     asked.capture = query.capture;
+    asked.customer = query.customer;
     for (const struct provider *const *place = provider_list(); *place; place++) {
         const struct method_kind *open[AT_MOST];
         size_t count = is_possible(r->ctx, *place, asked.amount)

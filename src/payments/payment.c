@@ -57,6 +57,12 @@ bool payment_is_over(enum payment_status status)
     return status == PAYMENT_SUCCEEDED || status == PAYMENT_FAILED || status == PAYMENT_CANCELLED;
 }
 
+bool payment_is_patient(const struct payment *payment)
+{
+    return payment->status == PAYMENT_REQUIRES_ACTION && payment->next_action
+        && (!strcmp(payment->next_action, "verify_bank_account") || !strcmp(payment->next_action, "bank_transfer"));
+}
+
 struct error *payment_find(struct ctx *ctx, const char *id, struct payment *out)
 {
     return payment_get(ctx, id, out);
@@ -380,7 +386,7 @@ struct error *payment_keep_method(struct ctx *ctx, const char *id, bool keep, st
     TRY(IN_TX(ctx, note_keeping(ctx, id, keep, out, &changed)));
     if (!changed || !out->provider_payment_id)
         return NULL;
-    return payment_provider(out)->keep_method(ctx, out->provider_payment_id, keep,
+    return payment_provider(out)->keep_method(ctx, out->provider_payment_id, keep, payment_types(ctx, out),
         arena_printf(ctx->arena, "pay:%s:keep:%s", out->id, id_new(ctx, "try")));
 }
 

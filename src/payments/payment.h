@@ -130,6 +130,8 @@ MUST_CHECK struct error *apply_provider_state(struct ctx *ctx, const char *payme
 /* What the API calls a status: "pending" … "refunded"; "processing" for unknown. */
 const char *payment_public_status(const struct payment *payment);
 bool payment_is_over(enum payment_status status);
+/* Whether it waits for something that takes its payer days: small deposits to look for, a bank transfer. */
+bool payment_is_patient(const struct payment *payment);
 
 /* The job of one payment: resolves an open attempt, gives up what is past its deadline. */
 struct job;

@@ -15,6 +15,7 @@
 #include "jobs/job.h"
 #include "ledger/ledger.h"
 #include "payments/approval.h"
+#include "payments/kinds.h"
 #include "payments/notice.h"
 #include "payments/payment.h"
 #include "payments/payment_store.h"
@@ -24,6 +25,7 @@
 
 #define FIRST_LOOK 10
 #define DAY 86400
+#define DELAY_DAYS 14           // until a delayed payment has come
 #define KEY_SECONDS (23 * 3600) // Stripe keeps keys for a day at least
 
 const struct field refund_shown[] = {
@@ -226,12 +228,26 @@ static struct error *check_limit(struct ctx *ctx, const struct payment *payment)
     return error;
 }
 
+/* Some kinds of payment can only be given back for a while, which begins when the money has come. */
+static struct error *check_window(struct ctx *ctx, const struct payment *payment)
+{
+    const struct provider *provider = provider_named(payment->provider);
+    const struct method_kind *kind = provider ? kind_typed(provider, payment->method_type) : NULL;
+    int64_t days = kind ? kind->refund_days : 0;
+
+    if (!days || ctx->now.us - payment->created_at.us <= (days + (kind->delayed ? DELAY_DAYS : 0)) * DAY * 1000000)
+        return NULL;
+    return error_new(ctx, E_INVALID_STATUS, "A payment by %s can be refunded for %lld days.", kind->name,
+        (long long)days);
+}
+
 struct error *refund_check(struct ctx *ctx, const struct payment *payment, struct money *amount)
 {
     TRY(check_amount(ctx, payment, amount));
     if (payment->dispute_state == DISPUTE_OPEN || payment->dispute_state == DISPUTE_LOST)
         return error_new(ctx, E_INVALID_STATUS,
             "The payment is disputed; a refund now could give the money back twice.");
+    TRY(check_window(ctx, payment));
     return check_limit(ctx, payment);
 }
 

@@ -22,6 +22,9 @@
 /* When the payer, or whoever should confirm, is given up on. */
 #define ACTION_SECONDS 3600
 #define WAITING_SECONDS (24 * 3600)
+#define PATIENT_SECONDS (14 * 24 * 3600)
+/* A debit that has not come by then is asked about at the provider by a person. */
+#define PROCESSING_SECONDS (21 * 24 * 3600)
 
 /* Asking ------------------------------------------------------------------------------------------------------------- */
 
@@ -184,9 +187,10 @@ static struct error *close_there(struct ctx *ctx, struct payment *payment)
 static bool is_overdue(struct ctx *ctx, const struct payment *payment, const struct attempt *open)
 {
     bool at_the_bank = payment->status == PAYMENT_REQUIRES_ACTION;
-    int64_t seconds = at_the_bank ? ACTION_SECONDS : WAITING_SECONDS;
+    bool patient = payment_is_patient(payment);
+    int64_t seconds = patient ? PATIENT_SECONDS : at_the_bank ? ACTION_SECONDS : WAITING_SECONDS;
 
-    if (payment->checkout_id || (!at_the_bank && payment->status != PAYMENT_CREATED))
+    if ((payment->checkout_id && !patient) || (!at_the_bank && payment->status != PAYMENT_CREATED))
         return false; // that of a session ends with it
     return is_older(ctx, payment->updated_at, seconds) && (!open || is_older(ctx, open->created_at, seconds));
 }
@@ -232,7 +236,8 @@ static int64_t next_look(const struct payment *payment, int tries)
 {
     static const int64_t delays[] = { 10, 30, 120, 300, 900, 3600, 6 * 3600, 24 * 3600 };
     size_t place = tries > 0 ? (size_t)tries - 1 : 0;
-    bool waits = payment->status == PAYMENT_CREATED || payment->status == PAYMENT_REQUIRES_ACTION;
+    bool waits = payment->status == PAYMENT_CREATED
+        || (payment->status == PAYMENT_REQUIRES_ACTION && !payment_is_patient(payment));
     size_t last = sizeof delays / sizeof *delays - 1;
 
     place = place < last ? place : last;
@@ -268,5 +273,10 @@ struct error *payment_resolve_task(struct ctx *ctx, const struct job *job)
             arena_printf(ctx->arena, "%s was asked %d times about %s and has not said how it ended.", payment.provider,
                 job->attempts, payment.provider_payment_id ? payment.provider_payment_id : "this payment"),
             "Look the payment up at the provider; sync it, or mark it resolved with what you found."));
+    if (payment.status == PAYMENT_PROCESSING && is_older(ctx, payment.updated_at, PROCESSING_SECONDS))
+        TRY(decision_ask(ctx, "long_processing", payment.id, payment.amount,
+            arena_printf(ctx->arena, "%s has had %s under way for three weeks.", payment.provider,
+                payment.provider_payment_id ? payment.provider_payment_id : "this payment"),
+            "Ask the provider; deliver nothing on it before it has succeeded."));
     return job_again(ctx, next_look(&payment, job->attempts));
 }

@@ -93,7 +93,7 @@ struct snapshot {
     struct method_view method;
     struct decline decline; // of the last try, when the state is WAITING after one
     const char *client_secret;
-    const char *next_action;     // "redirect_to_url", "use_sdk", …, or NULL
+    const char *next_action;     // "redirect_to_url", "use_sdk", "verify_bank_account", "bank_transfer", …, or NULL
     const char *next_action_url; // where the payer must go, or NULL
     const char *charge;          // "ch_…", or NULL
     const char *payment_id;      // ours, from its metadata, or NULL
@@ -167,6 +167,7 @@ struct confirm_request {
     bool off_session;
     bool force_3ds;
     const char *mandate; // the provider's, of a kept method that has one
+    bool consented;      // the payer has allowed to be debited, as whoever asks us says
 };
 
 struct capture_request {
@@ -265,11 +266,13 @@ struct method_kind {
     const char *wallets;     // that it comes in as well, by spaces, or NULL
     const char *currencies;  // by spaces; NULL: all that the provider takes
     const char *countries;   // of the payer, by spaces; NULL: all
-    int64_t most;            // minor units of one payment; 0: what the provider takes
+    int64_t least, most;     // minor units of one payment; 0: what the provider takes
     bool delayed;            // days pass until it is known whether the money comes
     bool mandate;            // the payer allows to be debited
     bool captured_later;     // can be authorized and captured apart
     bool kept;               // can be kept for later
+    bool redirects;          // the payer agrees on another page and comes back
+    bool customer;           // only of a payment that has a customer
     bool contested_late;     // the payer's bank can take it back after it has succeeded, without asking
     int refund_days;         // until when it can be refunded; 0: always
 };
@@ -314,7 +317,8 @@ struct provider {
     /* Nobody can pay with it any more; no error when that was so already. */
     struct error *(*detach_method)(struct ctx *ctx, const char *reference, const char *key);
     struct error *(*fetch_mandate)(struct ctx *ctx, const char *reference, bool *active);
-    struct error *(*keep_method)(struct ctx *ctx, const char *payment, bool keep, const char *key);
+    struct error *(
+        *keep_method)(struct ctx *ctx, const char *payment, bool keep, const char *const *types, const char *key);
 
     /* Events since `after` (an event id, or NULL) and since a time, oldest first, at most `limit`. */
     struct error *(*list_events)(struct ctx *ctx, struct instant since, const char *after, int limit,

@@ -5,19 +5,15 @@
 #include "base/field.h"
 #include "sandbox/charges.h"
 #include "sandbox/currency.h"
+#include "sandbox/dials.h"
+#include "sandbox/disputes.h"
 #include "sandbox/events.h"
+#include "sandbox/kinds.h"
 #include "sandbox/memory.h"
 #include "sandbox/methods.h"
 #include "sandbox/operations.h"
 #include "sandbox/render.h"
-
-static const struct decline debit_failed = {
-    "debit_not_authorized",
-    NULL,
-    "The customer has notified their bank that this payment was unauthorized or the account could not be debited.",
-    NULL,
-    NULL,
-};
+#include "sandbox/schedule.h"
 
 const struct param intent_capture_params[] = {
     ANY(amount_details),
@@ -150,15 +146,19 @@ static void settle_well(struct call *call, struct record *record, struct record 
     change_event(call, &change, "charge.succeeded");
     change_end(&change);
     event_add(call, "payment_intent.succeeded", record);
+    if (json_get_bool(method->hidden, "contested"))
+        schedule_add(call->sandbox->schedule, call->now + dials_settle_after(call->sandbox->dials), TASK_CONTEST,
+            charge->id);
 }
 
 static void settle_badly(struct call *call, struct record *record, struct record *charge, struct record *method)
 {
-    struct failure *failure = fail_card(call, debit_failed.code, NULL, debit_failed.message);
+    const struct decline *why = kind_decline(method);
+    struct failure *failure = fail_card(call, why->code, NULL, why->message);
 
     failure->charge = charge->id;
     failure->payment_method = method->object;
-    charge_decline(call, charge, &debit_failed, NULL);
+    charge_decline(call, charge, why, NULL);
     intent_failed(call, record, failure);
 }
 
@@ -171,8 +171,17 @@ void intent_settle(struct call *call, const char *id)
 
     if (!method || !is_text(record->object, "status", "processing"))
         return;
-    if (json_get_bool(method->hidden, "fails"))
+    if (kind_decline(method))
         settle_badly(call, record, charge, method);
     else
         settle_well(call, record, charge, method);
+}
+
+/* The payer's bank took a debit back, days after it was paid. */
+void intent_contest(struct call *call, const char *id)
+{
+    struct record *charge = store_get(call->sandbox->store, KIND_CHARGE, id);
+
+    if (charge && !json_get_bool(charge->object, "disputed"))
+        dispute_final(call, charge, "debit_not_authorized");
 }

@@ -7,6 +7,7 @@
 #include "sandbox/currency.h"
 #include "sandbox/disputes.h"
 #include "sandbox/events.h"
+#include "sandbox/kinds.h"
 #include "sandbox/memory.h"
 #include "sandbox/operations.h"
 #include "sandbox/params.h"
@@ -70,25 +71,13 @@ static json_t *card_details(struct call *call, const struct record *intent, cons
     return details;
 }
 
-static json_t *sepa_details(const struct record *intent, const struct record *method)
-{
-    json_t *sepa = json_object_get(method->object, "sepa_debit");
-    json_t *details = made(json_object());
-    static const char *const copied[] = { "bank_code", "branch_code", "country", "fingerprint", "last4", NULL };
-
-    for (const char *const *member = copied; *member; member++)
-        set_copy(details, *member, sepa, *member);
-    set_copy(details, "mandate", intent->hidden, "mandate");
-    return details;
-}
-
 static json_t *method_details(struct call *call, const struct record *intent, const struct record *method)
 {
     const char *type = json_get_text(method->object, "type");
     json_t *details = made(json_pack("{s:s}", "type", type));
 
     set_new(details, type,
-        strcmp(type, "card") == 0 ? card_details(call, intent, method) : sepa_details(intent, method));
+        strcmp(type, "card") == 0 ? card_details(call, intent, method) : kind_charge_details(intent, method));
     return details;
 }
 

@@ -6,6 +6,7 @@
 #include "sandbox/charges.h"
 #include "sandbox/dials.h"
 #include "sandbox/events.h"
+#include "sandbox/kinds.h"
 #include "sandbox/memory.h"
 #include "sandbox/methods.h"
 #include "sandbox/operations.h"
@@ -107,17 +108,9 @@ static struct failure *check_return_url(struct call *call, const json_t *intent)
 
 static struct failure *check_kind(struct call *call, const json_t *intent, const struct record *method)
 {
-    if (is_text(method->object, "type", "sepa_debit")) {
-        if (!call->publishable && !has(call->params, "mandate_data") && !has(call->params, "mandate"))
-            return fail(call, "payment_intent_mandate_invalid", "mandate_data",
-                "This PaymentIntent requires a mandate. Pass mandate_data[customer_acceptance] when you confirm it.");
-        if (!is_text(intent, "currency", "eur"))
-            return fail(call, "payment_intent_incompatible_payment_method", "currency",
-                "The currency provided (%s) is invalid for sepa_debit; use eur.", json_get_text(intent, "currency"));
-        if (is_text(intent, "capture_method", "manual"))
-            return fail(call, "payment_intent_incompatible_payment_method", "capture_method",
-                "sepa_debit does not support manual capture.");
-    } else if (has(intent, "statement_descriptor")) {
+    if (kind_of(method))
+        return kind_check(call, kind_of(method), intent);
+    if (has(intent, "statement_descriptor")) {
         return fail(call, NULL, "statement_descriptor",
             "The `statement_descriptor` parameter is not supported for card payments. Use "
             "`statement_descriptor_suffix` "
@@ -272,6 +265,93 @@ static struct failure *debit(struct call *call, struct record *record, struct re
     return NULL;
 }
 
+/* Those that are no cards */
+
+/* What may not wait for the payer has no page to send him to. */
+static struct failure *ask_elsewhere(struct call *call, struct record *record, json_t *action)
+{
+    set_text(record->hidden, "return_url", json_get_text(call->params, "return_url"));
+    set_text(record->object, "status", "requires_action");
+    set_new(record->object, "next_action", action);
+    event_add(call, "payment_intent.requires_action", record);
+    return NULL;
+}
+
+static struct failure *pay_otherwise(struct call *call, struct record *record, struct record *method)
+{
+    const char *return_url = json_get_text(call->params, "return_url");
+
+    switch (kind_of(method)->flow) {
+    case FLOW_DEBIT:
+        if (!kind_must_verify(method))
+            return debit(call, record, method);
+        return ask_elsewhere(call, record, kind_verification(call, record->id));
+    case FLOW_REDIRECT:
+        if (!return_url)
+            return fail(call, "parameter_missing", "return_url", "Missing required param: return_url.");
+        return ask_elsewhere(call, record, intent_next_action(call, record->id, return_url, false));
+    case FLOW_TRANSFER:
+        break;
+    }
+    set_int(record->hidden, "funded", 0);
+    return ask_elsewhere(call, record, kind_instructions(call, record, json_get_int(record->object, "amount")));
+}
+
+static struct failure *paid_otherwise(struct call *call, struct record *record, struct record *method)
+{
+    struct record *charge = charge_new(call, record, method);
+
+    set_text(record->object, "latest_charge", charge->id);
+    intent_charged(call, record, charge, method);
+    return NULL;
+}
+
+/* The payer has decided elsewhere, or the deposits have shown whose account it is. */
+static struct failure *decided_otherwise(struct call *call, struct record *record, struct record *method, bool passed)
+{
+    const struct test_kind *kind = kind_of(method);
+
+    if (!passed)
+        return refuse(call, record, method, kind->flow == FLOW_DEBIT ? &decline_not_verified : &decline_left_elsewhere,
+            false);
+    if (kind->flow != FLOW_DEBIT)
+        return paid_otherwise(call, record, method);
+    set_bool(method->hidden, "verified", 1);
+    return debit(call, record, method);
+}
+
+struct failure *intent_fund(struct call *call, struct record *record, json_int_t amount)
+{
+    json_int_t owed = json_get_int(record->object, "amount") - json_get_int(record->hidden, "funded");
+    struct record *method =
+        store_get(call->sandbox->store, KIND_METHOD, json_get_text(record->object, "payment_method"));
+
+    if (!method || !kind_of(method) || kind_of(method)->flow != FLOW_TRANSFER
+        || !is_text(record->object, "status", "requires_action"))
+        return fail(call, NULL, "payment_intent", "This PaymentIntent does not wait for a bank transfer.");
+    amount = amount > 0 && amount < owed ? amount : owed;
+    if (amount == owed)
+        return paid_otherwise(call, record, method);
+    set_int(record->hidden, "funded", json_get_int(record->hidden, "funded") + amount);
+    set_new(record->object, "next_action", kind_instructions(call, record, owed - amount));
+    event_add(call, "payment_intent.partially_funded", record);
+    return NULL;
+}
+
+struct failure *intent_verify(struct call *call)
+{
+    struct record *record;
+    bool given_up;
+
+    PASS(intent_find(call, &record));
+    if (!is_text(json_object_get(record->object, "next_action"), "type", "verify_with_microdeposits"))
+        return intent_wrong_state(call, record, "This PaymentIntent does not wait for microdeposits");
+    struct failure *failure = kind_verify(call, record, &given_up);
+    if (!failure || given_up)
+        intent_authenticated(call, record, !failure);
+    return failure ? failure : answer(call, record);
+}
+
 /* Authentication */
 
 static bool must_authenticate(const struct record *record, const struct record *method, bool off_session)
@@ -337,8 +417,8 @@ struct failure *intent_attempt(struct call *call, struct record *record, struct 
 
     set_text(record->object, "payment_method", method->id);
     set_bool(record->hidden, "authenticated", 0);
-    if (!method_card(method))
-        return debit(call, record, method);
+    if (kind_of(method))
+        return pay_otherwise(call, record, method);
     if (!must_authenticate(record, method, off_session))
         return charge_card(call, record, method);
     if (off_session)
@@ -355,6 +435,10 @@ void intent_authenticated(struct call *call, struct record *record, bool passed)
 
     if (!method || !is_text(record->object, "status", "requires_action"))
         return;
+    if (kind_of(method)) {
+        (void)decided_otherwise(call, record, method, passed);
+        return;
+    }
     set_bool(record->hidden, "authenticated", passed);
     if (passed) // a card may say no even then; the intent tells
         (void)charge_card(call, record, method);

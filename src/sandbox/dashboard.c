@@ -80,6 +80,23 @@ static struct failure *capture(struct call *call, struct record *intent, const j
         true);
 }
 
+/* The payer's bank took it back, and nothing can be said against it. */
+static struct failure *late_failure(struct call *call, struct record *intent, const json_t *asked, struct record **out)
+{
+    const char *reason = json_get_text(asked, "reason");
+    struct record *charge;
+
+    PASS(charge_of(call, intent, &charge));
+    *out = dispute_final(call, charge, reason ? reason : "insufficient_funds");
+    return NULL;
+}
+
+static struct failure *fund(struct call *call, struct record *intent, const json_t *asked, struct record **out)
+{
+    *out = intent;
+    return intent_fund(call, intent, json_get_int(asked, "amount"));
+}
+
 static const struct {
     const char *name;
     struct failure *(*run)(struct call *call, struct record *intent, const json_t *asked, struct record **out);
@@ -89,6 +106,8 @@ static const struct {
     { "dispute_close", dispute_close },
     { "cancel", cancel },
     { "capture", capture },
+    { "late_failure", late_failure },
+    { "fund", fund },
 };
 
 /* What is done to the account itself. */

@@ -138,6 +138,14 @@ struct record *dispute_open(struct call *call, struct record *charge, json_int_t
     return dispute;
 }
 
+struct record *dispute_final(struct call *call, struct record *charge, const char *reason)
+{
+    struct record *dispute = dispute_open(call, charge, json_get_int(charge->object, "amount_captured"), reason, false);
+
+    dispute_end(call, dispute, "lost");
+    return dispute;
+}
+
 bool dispute_is_open(const struct record *dispute)
 {
     static const char *const open[] = {

@@ -8,6 +8,9 @@
 struct record *dispute_open(struct call *call, struct record *charge, json_int_t amount, const char *reason,
     bool inquiry);
 
+/* … and takes it back for good: nobody can contest that of a debit. */
+struct record *dispute_final(struct call *call, struct record *charge, const char *reason);
+
 /* Ends an open dispute: "won", "lost" or, for an inquiry, "warning_closed". */
 void dispute_end(struct call *call, struct record *dispute, const char *status);
 

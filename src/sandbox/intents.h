@@ -33,6 +33,10 @@ void intent_cancel_for(struct call *call, struct record *record, const char *rea
 struct failure *intent_capture_amount(struct call *call, struct record *record, json_int_t amount, bool final);
 void intent_expire(struct call *call, const char *id);
 void intent_settle(struct call *call, const char *id);
+void intent_contest(struct call *call, const char *id);
+
+/* Money came by bank transfer: some of what is owed, or, with 0, all that is left of it. */
+struct failure *intent_fund(struct call *call, struct record *record, json_int_t amount);
 
 /* What the payer has to do: follow a redirect when there is a way back, else what Stripe.js does. A new reference. */
 json_t *intent_next_action(struct call *call, const char *id, const char *return_url, bool use_sdk);

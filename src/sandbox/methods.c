@@ -5,6 +5,7 @@
 #include "base/ctx.h"
 #include "base/field.h"
 #include "sandbox/events.h"
+#include "sandbox/kinds.h"
 #include "sandbox/memory.h"
 #include "sandbox/operations.h"
 #include "sandbox/render.h"
@@ -24,6 +25,14 @@ static const struct param card_fields[] = {
     PARAMS_END,
 };
 static const struct param sepa_fields[] = { TEXT(iban, .required = true), PARAMS_END };
+static const struct param us_bank_fields[] = {
+    TEXT(account_holder_type, .names = (const char *const[]){ "company", "individual", NULL }),
+    TEXT(account_number),
+    TEXT(account_type, .names = (const char *const[]){ "checking", "savings", NULL }),
+    TEXT(financial_connections_account),
+    TEXT(routing_number),
+    PARAMS_END,
+};
 static const struct param billing_fields[] = {
     OBJECT(address, params_address, .clears = true),
     TEXT(email, .clears = true),
@@ -42,10 +51,11 @@ static const struct param billing_fields[] = {
     ANY(mobilepay), ANY(multibanco), ANY(naver_pay), ANY(nz_bank_account), ANY(oxxo), ANY(p24), ANY(pay_by_bank), \
     ANY(payco), ANY(paynow), ANY(paypal), ANY(paypay), ANY(payto), ANY(pix), ANY(promptpay), ANY(radar_options), \
     ANY(revolut_pay), ANY(samsung_pay), ANY(satispay), ANY(scalapay), ANY(sequra), ANY(sofort), ANY(sunbit), \
-    ANY(swish), ANY(twint), ANY(upi), ANY(us_bank_account), ANY(wechat_pay), ANY(zip)
+    ANY(swish), ANY(twint), ANY(upi), ANY(wechat_pay), ANY(zip)
 #define DATA \
     TEXT(allow_redisplay, .names = display_choices), OBJECT(billing_details, billing_fields), METADATA(), TEXT(type), \
-    OBJECT(card, card_fields), OBJECT(sepa_debit, sepa_fields), OTHER_TYPES
+    OBJECT(card, card_fields), OBJECT(sepa_debit, sepa_fields), \
+    OBJECT(us_bank_account, us_bank_fields), OTHER_TYPES
 /* clang-format on */
 
 const struct param method_data_params[] = { DATA, PARAMS_END };
@@ -219,28 +229,17 @@ static struct record *store_card(struct call *call, const struct test_card *card
     return record;
 }
 
-static struct failure *store_sepa(struct call *call, json_t *data, const char *prefix, struct record **out)
+static struct failure *store_other(struct call *call, const struct test_kind *kind, json_t *data, const char *prefix,
+    struct record **out)
 {
-    const char *iban = json_get_text(data, "iban");
+    json_t *hidden = json_in(call->ctx->arena, json_object());
+    json_t *shown;
 
-    if (!iban)
-        return fail_early(call, 400, "parameter_missing", "sepa_debit[iban]", "Missing required param: %ssepa_debit.",
-            prefix);
-    iban = digits(call, iban);
-    if (strlen(iban) < 15 || strlen(iban) > 34)
-        return fail_early(call, 400, "invalid_bank_account_iban", "sepa_debit[iban]",
-            "The IBAN you provided is invalid.");
-
-    json_t *method = method_new(call, "sepa_debit");
-    json_t *shown = blank("{'bank_code':null,'branch_code':'','country':null,'fingerprint':null,'generated_from':{"
-                          "'charge':null,'setup_attempt':null},'last4':null}");
-    set_text(shown, "bank_code", arena_strndup(call->ctx->arena, iban + 4, 8));
-    set_text(shown, "country", arena_strndup(call->ctx->arena, iban, 2));
-    set_text(shown, "fingerprint", fingerprint(call, iban));
-    set_text(shown, "last4", last_four(iban));
-    set_new(method, "sepa_debit", shown);
+    PASS(kind_details(call, kind, data, prefix, &shown, hidden));
+    json_t *method = method_new(call, kind->type);
+    set_new(method, kind->type, shown);
     *out = store_add(call->sandbox->store, KIND_METHOD, method);
-    set_bool((*out)->hidden, "fails", strcmp(last_four(iban), "3001") == 0 || strcmp(last_four(iban), "3003") == 0);
+    json_object_update((*out)->hidden, hidden);
     return NULL;
 }
 
@@ -255,11 +254,11 @@ struct failure *method_make(struct call *call, json_t *data, const char *prefix,
     if (strcmp(type, "card") == 0) {
         PASS(find_card(call, json_object_get(data, "card"), &card));
         *out = store_card(call, card, json_object_get(data, "card"));
-    } else if (strcmp(type, "sepa_debit") == 0) {
-        PASS(store_sepa(call, json_object_get(data, "sepa_debit"), prefix, out));
+    } else if (kind_typed(type)) {
+        PASS(store_other(call, kind_typed(type), data, prefix, out));
     } else {
         return fail_early(call, 400, NULL, *prefix ? "payment_method_data[type]" : "type",
-            "The payment method type \"%.40s\" is not available in this sandbox: it knows card and sepa_debit.", type);
+            "The payment method type \"%.40s\" is not available in this sandbox.", type);
     }
     apply_billing((*out)->object, json_object_get(data, "billing_details"));
     set_copy((*out)->object, "allow_redisplay", json_object_get(data, "allow_redisplay") ? data : (*out)->object,
@@ -283,7 +282,7 @@ const struct test_card *method_card(const struct record *method)
 json_t *method_preview(const struct record *method)
 {
     static const char *const inner[] = { "allow_redisplay", "billing_details", "customer", "customer_account", "type",
-        "card", "sepa_debit", NULL };
+        "card", "sepa_debit", "us_bank_account", "klarna", "afterpay_clearpay", "customer_balance", NULL };
     json_t *preview = made(json_object());
 
     for (const char *const *member = inner; *member; member++) {
@@ -300,6 +299,9 @@ struct failure *method_check_attach(struct call *call, struct record *method, co
     const struct test_card *card = method_card(method);
     const char *owner = json_get_text(method->object, "customer");
 
+    if (kind_of(method) && !kind_of(method)->attaches)
+        return fail(call, NULL, "payment_method", "A payment method of the type %s cannot be attached to a customer.",
+            kind_of(method)->type);
     if (owner && (!customer || strcmp(owner, customer) != 0))
         return fail(call, "payment_method_already_attached", NULL,
             "The payment method you provided has already been attached to a customer.");

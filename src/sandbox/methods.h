@@ -5,7 +5,7 @@
 #include "sandbox/params.h"
 #include "sandbox/store.h"
 
-/* Payment methods: cards by their test names and numbers, and SEPA debits. */
+/* Payment methods: cards by their test names and numbers, and the kinds of kinds.h. */
 
 /* The method a parameter names; pm_card_visa and its like make a new one. */
 struct failure *method_resolve(struct call *call, const char *id, const char *param, struct record **out);

@@ -36,6 +36,7 @@ const struct operation operations[] = {
     { "POST", "/v1/payment_intents/{id}/capture", intent_capture, intent_capture_params, false },
     { "POST", "/v1/payment_intents/{id}/cancel", intent_cancel, intent_cancel_params, false },
     { "POST", "/v1/payment_intents/{id}/increment_authorization", intent_increment, intent_increment_params, false },
+    { "POST", "/v1/payment_intents/{id}/verify_microdeposits", intent_verify, kind_verify_params, true },
 
     { "POST", "/v1/setup_intents", setup_create, setup_create_params, false },
     { "GET", "/v1/setup_intents", setup_list, setup_list_params, false },
@@ -43,6 +44,7 @@ const struct operation operations[] = {
     { "POST", "/v1/setup_intents/{id}", setup_update, setup_update_params, false },
     { "POST", "/v1/setup_intents/{id}/confirm", setup_confirm, setup_confirm_params, true },
     { "POST", "/v1/setup_intents/{id}/cancel", setup_cancel, setup_cancel_params, false },
+    { "POST", "/v1/setup_intents/{id}/verify_microdeposits", setup_verify, kind_verify_params, true },
     { "GET", "/v1/setup_attempts", setup_attempt_list, setup_attempt_list_params, false },
     { "GET", "/v1/mandates/{id}", mandate_get, params_none, false },
 

@@ -43,7 +43,8 @@ struct failure *token_create(struct call *call);
 struct failure *token_get(struct call *call);
 
 extern const struct param intent_create_params[], intent_update_params[], intent_confirm_params[], intent_get_params[],
-    intent_capture_params[], intent_cancel_params[], intent_list_params[], intent_increment_params[];
+    intent_capture_params[], intent_cancel_params[], intent_list_params[], intent_increment_params[],
+    kind_verify_params[];
 struct failure *intent_create(struct call *call);
 struct failure *intent_get(struct call *call);
 struct failure *intent_update(struct call *call);
@@ -51,6 +52,7 @@ struct failure *intent_confirm(struct call *call);
 struct failure *intent_capture(struct call *call);
 struct failure *intent_cancel(struct call *call);
 struct failure *intent_increment(struct call *call);
+struct failure *intent_verify(struct call *call);
 struct failure *intent_list(struct call *call);
 struct failure *intent_search(struct call *call);
 
@@ -61,6 +63,7 @@ struct failure *setup_get(struct call *call);
 struct failure *setup_update(struct call *call);
 struct failure *setup_confirm(struct call *call);
 struct failure *setup_cancel(struct call *call);
+struct failure *setup_verify(struct call *call);
 struct failure *setup_list(struct call *call);
 struct failure *setup_attempt_list(struct call *call);
 struct failure *mandate_get(struct call *call);

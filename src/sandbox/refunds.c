@@ -9,6 +9,7 @@
 #include "sandbox/dials.h"
 #include "sandbox/disputes.h"
 #include "sandbox/events.h"
+#include "sandbox/kinds.h"
 #include "sandbox/memory.h"
 #include "sandbox/operations.h"
 #include "sandbox/render.h"
@@ -60,10 +61,11 @@ static json_t *refund_new(struct call *call, const struct record *charge, json_i
     for (const char *const *member = copied; *member; member++)
         set_copy(refund, *member, charge->object, *member);
     set_new(refund, "destination_details",
-        strcmp(type, "card") == 0 ? blank(
-            "{'card':{'reference_status':'pending','reference_type':'acquirer_reference_number','type':'refund'},"
-            "'type':'card'}")
-                                  : blank("{'sepa_credit_transfer':{},'type':'sepa_credit_transfer'}"));
+        strcmp(type, "card") == 0
+            ? blank(
+                "{'card':{'reference_status':'pending','reference_type':'acquirer_reference_number','type':'refund'},"
+                "'type':'card'}")
+            : json_pack("{s:{}, s:s}", kind_typed(type)->refunded, "type", kind_typed(type)->refunded));
     return refund;
 }
 

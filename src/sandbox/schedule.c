@@ -27,6 +27,7 @@ static const struct {
     [TASK_EXPIRE] = { intent_expire, false },
     [TASK_SETTLE] = { intent_settle, true },
     [TASK_REFUND] = { refund_settle, true },
+    [TASK_CONTEST] = { intent_contest, false },
 };
 
 struct schedule *schedule_new(void)

@@ -5,9 +5,10 @@
 
 /* What happens later by the sandbox's clock. */
 enum task {
-    TASK_EXPIRE, // an authorization that nobody captured
-    TASK_SETTLE, // a slow payment ends
-    TASK_REFUND, // a refund ends, or fails after all
+    TASK_EXPIRE,  // an authorization that nobody captured
+    TASK_SETTLE,  // a slow payment ends
+    TASK_REFUND,  // a refund ends, or fails after all
+    TASK_CONTEST, // a debit that was paid is taken back
     TASK_COUNT,
 };
 

@@ -5,6 +5,7 @@
 #include "base/field.h"
 #include "sandbox/events.h"
 #include "sandbox/intents.h"
+#include "sandbox/kinds.h"
 #include "sandbox/memory.h"
 #include "sandbox/methods.h"
 #include "sandbox/operations.h"
@@ -156,7 +157,7 @@ static void finish(struct call *call, struct record *record, struct record *meth
     set_null(record->object, "last_setup_error");
     if (attempt)
         set_text(attempt->object, "status", "succeeded");
-    if (is_text(method->object, "type", "sepa_debit"))
+    if (kind_of(method))
         set_text(record->object, "mandate", mandate_new(call, method, NULL)->id);
     if (is_text(record->object, "usage", "off_session"))
         set_bool(method->hidden, "set_up", 1);
@@ -203,6 +204,12 @@ static struct failure *attempt(struct call *call, struct record *record, struct 
     }
     if (card && card->decline && !card->attaches)
         return refuse(call, record, method, card->decline);
+    if (kind_must_verify(method)) {
+        set_text(record->object, "status", "requires_action");
+        set_new(record->object, "next_action", kind_verification(call, record->id));
+        event_add(call, "setup_intent.requires_action", record);
+        return NULL;
+    }
     finish(call, record, method);
     return NULL;
 }
@@ -222,9 +229,11 @@ void setup_authenticated(struct call *call, struct record *record, bool passed)
     if (!method || !is_text(record->object, "status", "requires_action"))
         return;
     if (passed)
+        set_bool(method->hidden, "verified", 1);
+    if (passed)
         finish(call, record, method);
     else
-        (void)refuse(call, record, method, &failed);
+        (void)refuse(call, record, method, kind_of(method) ? &decline_not_verified : &failed);
 }
 
 static struct failure *wrong_state(struct call *call, const struct record *record, const char *what)
@@ -258,6 +267,17 @@ static struct failure *find_method(struct call *call, json_t *setup, struct reco
     return id ? method_resolve(call, id, "payment_method", out) : NULL;
 }
 
+static struct failure *check_kind(struct call *call, const struct record *method)
+{
+    if (!kind_of(method)->attaches)
+        return fail(call, "setup_intent_invalid_parameter", "payment_method",
+            "A payment method of the type %s cannot be set up for later.", kind_of(method)->type);
+    if (!call->publishable && !has(call->params, "mandate_data"))
+        return fail(call, "setup_intent_mandate_invalid", "mandate_data",
+            "This SetupIntent requires a mandate. Pass mandate_data[customer_acceptance] when you confirm it.");
+    return NULL;
+}
+
 static struct failure *confirm(struct call *call, struct record *record)
 {
     struct record *method;
@@ -270,6 +290,8 @@ static struct failure *confirm(struct call *call, struct record *record)
             "You cannot confirm this SetupIntent because it's missing a payment method. Update the SetupIntent with a "
             "payment method and then confirm it again.");
     PASS(method_check_use(call, method, json_get_text(record->object, "customer")));
+    if (kind_of(method))
+        PASS(check_kind(call, method));
     return attempt(call, record, method);
 }
 
@@ -358,6 +380,20 @@ struct failure *setup_confirm(struct call *call)
     PASS(find(call, &record));
     PASS(confirm(call, record));
     return answer(call, record);
+}
+
+struct failure *setup_verify(struct call *call)
+{
+    struct record *record;
+    bool given_up;
+
+    PASS(find(call, &record));
+    if (!is_text(json_object_get(record->object, "next_action"), "type", "verify_with_microdeposits"))
+        return wrong_state(call, record, "verify");
+    struct failure *failure = kind_verify(call, record, &given_up);
+    if (!failure || given_up)
+        setup_authenticated(call, record, !failure);
+    return failure ? failure : answer(call, record);
 }
 
 struct failure *setup_cancel(struct call *call)

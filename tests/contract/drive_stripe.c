@@ -73,12 +73,12 @@ static void confirm(void)
         const char *call;
         struct confirm_request request;
     } calls[] = {
-        { "confirm.card", { "pi_succeeded", "k10", "pm_card_visa", back, false, false, NULL } },
-        { "confirm.kept", { "pi_succeeded", "k11", NULL, back, false, false, NULL } },
-        { "confirm.off_session", { "pi_succeeded", "k12", "pm_1", back, true, false, NULL } },
-        { "confirm.3ds", { "pi_action", "k13", "pm_1", back, false, true, NULL } },
-        { "confirm.declined", { "pi_declined", "k14", "pm_1", back, false, false, NULL } },
-        { "confirm.no_method", { "pi_no_method", "k15", "pm_gone", back, false, false, NULL } },
+        { "confirm.card", { "pi_succeeded", "k10", "pm_card_visa", back, false, false, NULL, false } },
+        { "confirm.kept", { "pi_succeeded", "k11", NULL, back, false, false, NULL, false } },
+        { "confirm.off_session", { "pi_succeeded", "k12", "pm_1", back, true, false, NULL, false } },
+        { "confirm.3ds", { "pi_action", "k13", "pm_1", back, false, true, NULL, false } },
+        { "confirm.declined", { "pi_declined", "k14", "pm_1", back, false, false, NULL, false } },
+        { "confirm.no_method", { "pi_no_method", "k15", "pm_gone", back, false, false, NULL, false } },
     };
 
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
@@ -210,10 +210,10 @@ static void setups(void)
         const char *call;
         struct confirm_request request;
     } calls[] = {
-        { "setup.confirm", { "seti_succeeded", "k50", "pm_1", back, false, false, NULL } },
-        { "setup.action", { "seti_action", "k51", "pm_1", back, false, false, NULL } },
-        { "setup.declined", { "seti_declined", "k52", "pm_1", back, false, false, NULL } },
-        { "setup.no_method", { "seti_no_method", "k53", "pm_gone", back, false, false, NULL } },
+        { "setup.confirm", { "seti_succeeded", "k50", "pm_1", back, false, false, NULL, false } },
+        { "setup.action", { "seti_action", "k51", "pm_1", back, false, false, NULL, false } },
+        { "setup.declined", { "seti_declined", "k52", "pm_1", back, false, false, NULL, false } },
+        { "setup.no_method", { "seti_no_method", "k53", "pm_gone", back, false, false, NULL, false } },
     };
     struct setup_request requests[] = { { "pm_any", "pm:1:create", "cus_1", NULL },
         { "pm_sepa", "pm:2:create", "cus_1", "sepa_debit" } };
@@ -250,8 +250,10 @@ static void methods(void)
     show("method.update", show_found(error, error ? json_null() : json_string(method.id)));
     show("method.detach", show_found(stripe->detach_method(&ctx, "pm_1", "k61"), json_null()));
     show("method.detach_gone", show_found(stripe->detach_method(&ctx, "pm_gone", "k62"), json_null()));
-    show("method.keep", show_found(stripe->keep_method(&ctx, "pi_succeeded", true, "k63"), json_null()));
-    show("method.keep_not", show_found(stripe->keep_method(&ctx, "pi_succeeded", false, "k64"), json_null()));
+    show("method.keep",
+        show_found(stripe->keep_method(&ctx, "pi_succeeded", true, (const char *const[]){ "card", NULL }, "k63"),
+            json_null()));
+    show("method.keep_not", show_found(stripe->keep_method(&ctx, "pi_succeeded", false, NULL, "k64"), json_null()));
     error = stripe->fetch_mandate(&ctx, "mandate_1", &active);
     show("mandate", show_found(error, json_boolean(active)));
 }

@@ -122,7 +122,8 @@ MUST_CHECK struct error *stripe_update_method(struct ctx *ctx, const struct meth
 MUST_CHECK struct error *stripe_detach_method(struct ctx *ctx, const char *reference, const char *key);
 MUST_CHECK struct error *stripe_fetch_mandate(struct ctx *ctx, const char *reference, bool *active);
 enum event_concern stripe_concern(const char *type);
-MUST_CHECK struct error *stripe_keep_method(struct ctx *ctx, const char *payment, bool keep, const char *key);
+MUST_CHECK struct error *stripe_keep_method(struct ctx *ctx, const char *payment, bool keep, const char *const *types,
+    const char *key);
 MUST_CHECK struct error *stripe_list_events(struct ctx *ctx, struct instant since, const char *after, int limit,
     struct provider_event **out, size_t *count);
 MUST_CHECK struct error *stripe_list_movements(struct ctx *ctx, const struct movement_query *query,

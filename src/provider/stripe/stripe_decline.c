@@ -50,6 +50,11 @@ static const struct {
     { "service_not_allowed", DECLINE_NOT_SUPPORTED },
     { "transaction_not_allowed", DECLINE_NOT_SUPPORTED },
 
+    { "account_closed", DECLINE_METHOD },
+    { "bank_account_restricted", DECLINE_METHOD },
+    { "debit_not_authorized", DECLINE_METHOD },
+    { "no_account", DECLINE_METHOD },
+    { "payment_method_microdeposit_failed", DECLINE_METHOD },
     { "new_account_information_available", DECLINE_METHOD },
     { "offline_pin_required", DECLINE_METHOD },
     { "online_or_offline_pin_required", DECLINE_METHOD },

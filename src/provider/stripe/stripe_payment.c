@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/config.h"
 #include "base/ctx.h"
 #include "base/id.h"
 #include "base/log.h"
@@ -117,12 +118,19 @@ void stripe_next_action(const json_t *action, const char **what, const char **wh
 {
     static const char *const addresses[] = { "url", "hosted_instructions_url", "hosted_voucher_url",
         "hosted_verification_url" };
+    static const struct {
+        const char *type, *word;
+    } words[] = { { "use_stripe_sdk", "use_sdk" }, { "verify_with_microdeposits", "verify_bank_account" },
+        { "display_bank_transfer_instructions", "bank_transfer" } };
     const char *type = json_get_text(action, "type");
 
     *what = *where = NULL;
     if (!type)
         return;
-    *what = strcmp(type, "use_stripe_sdk") == 0 ? "use_sdk" : type;
+    *what = type;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcmp(type, words[i].type) == 0)
+            *what = words[i].word;
     for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]) && !*where; i++)
         *where = json_get_text(json_object_get(action, type), addresses[i]);
 }
@@ -276,6 +284,24 @@ static void add_text(struct buf *form, const char *name, const char *value)
         form_add(form, name, "%s", value);
 }
 
+/* Where the payer's money is to go: an account in the country of its currency. */
+static void add_transfer(struct ctx *ctx, struct buf *form, const char *currency)
+{
+    static const struct {
+        const char *currency, *type;
+    } places[] = { { "EUR", "eu_bank_transfer" }, { "GBP", "gb_bank_transfer" }, { "JPY", "jp_bank_transfer" },
+        { "MXN", "mx_bank_transfer" }, { "USD", "us_bank_transfer" } };
+    static const char options[] = "payment_method_options[customer_balance]";
+
+    form_add(form, arena_printf(ctx->arena, "%s[funding_type]", options), "bank_transfer");
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+        if (strcmp(places[i].currency, currency) == 0)
+            form_add(form, arena_printf(ctx->arena, "%s[bank_transfer][type]", options), "%s", places[i].type);
+    if (strcmp(currency, "EUR") == 0)
+        form_add(form, arena_printf(ctx->arena, "%s[bank_transfer][eu_bank_transfer][country]", options), "%s",
+            ctx->config->bank_transfer_country);
+}
+
 struct outcome stripe_create(struct ctx *ctx, const struct charge_request *request)
 {
     struct buf form = { .arena = ctx->arena };
@@ -291,6 +317,9 @@ struct outcome stripe_create(struct ctx *ctx, const struct charge_request *reque
         form_add(&form, arena_printf(ctx->arena, "allowed_payment_method_types[%zu]", i), "%s", request->types[i]);
     if (!request->types)
         form_add(&form, "automatic_payment_methods[enabled]", "true");
+    for (size_t i = 0; request->types && request->types[i]; i++)
+        if (strcmp(request->types[i], "customer_balance") == 0)
+            add_transfer(ctx, &form, request->amount.currency);
     add_text(&form, "customer", request->customer);
     add_text(&form, "description", request->description);
     add_text(&form, "statement_descriptor_suffix", request->descriptor ? descriptor(ctx, request->descriptor) : NULL);

@@ -93,6 +93,8 @@ struct outcome stripe_confirm_setup(struct ctx *ctx, const struct confirm_reques
     call.path = setup_path(ctx, request->reference, "/confirm");
     form_add(&form, "payment_method", "%s", request->method);
     form_add(&form, "return_url", "%s", request->return_url);
+    if (request->consented)
+        form_add(&form, "mandate_data[customer_acceptance][type]", "offline");
     form_add(&form, "expand[0]", METHOD);
     stripe_send(ctx, &call, &answer);
 
@@ -192,7 +194,8 @@ struct error *stripe_detach_method(struct ctx *ctx, const char *reference, const
     return now.customer ? error : NULL;
 }
 
-struct error *stripe_keep_method(struct ctx *ctx, const char *payment, bool keep, const char *key)
+struct error *stripe_keep_method(struct ctx *ctx, const char *payment, bool keep, const char *const *types,
+    const char *key)
 {
     struct buf form = { .arena = ctx->arena };
     struct stripe_answer answer;
@@ -200,6 +203,8 @@ struct error *stripe_keep_method(struct ctx *ctx, const char *payment, bool keep
     if (!id_is_plausible(payment))
         return error_new(ctx, E_NOT_FOUND, "Stripe does not know this payment");
     form_add(&form, "setup_future_usage", "%s", keep ? "off_session" : "");
+    for (size_t i = 0; types && types[i]; i++)
+        form_add(&form, arena_printf(ctx->arena, "allowed_payment_method_types[%zu]", i), "%s", types[i]);
     send(ctx, arena_printf(ctx->arena, "/v1/payment_intents/%s", payment), key, &form, &answer);
     return stripe_error(ctx, &answer, "payment_intent");
 }

@@ -42,6 +42,17 @@ const HOME = {
 };
 const FIELDS = ["number", "expiry", "cvc", "postal"];
 
+/** What else can be chosen, and what it asks for. @type {Record<string, {name: string, fields: string[]}>} */
+const KINDS = {
+    card: { name: "Card", fields: [] },
+    sepa_debit: { name: "SEPA Direct Debit", fields: ["iban", "holder", "payer"] },
+    us_bank_account: { name: "US bank account", fields: ["routing", "account", "holder", "payer"] },
+    klarna: { name: "Klarna", fields: ["payer"] },
+    afterpay_clearpay: { name: "Afterpay", fields: ["payer"] },
+    customer_balance: { name: "Bank transfer", fields: [] },
+};
+let kind = "card";
+
 /** @type {Record<string, string>} */
 let words = elementTexts.en;
 
@@ -143,8 +154,23 @@ function mark(id, code) {
     tellHeight();
 }
 
+/** What is no card is complete when nothing is empty; the API says the rest. */
+function validateOther() {
+    const empty = KINDS[kind].fields.find((id) => input(id).value.trim() === "");
+    const place = /** @type {HTMLElement} */ (document.getElementById("other-error"));
+
+    place.textContent = empty ? "Your payment details are incomplete." : "";
+    place.hidden = !empty;
+    tellHeight();
+    if (!empty) return null;
+    input(empty).focus();
+    return { type: "validation_error", code: "incomplete_payment_details", message: place.textContent };
+}
+
 function validate() {
     let first = null;
+
+    if (kind !== "card") return validateOther();
 
     for (const id of FIELDS) {
         const code = CHECKS[id]();
@@ -184,9 +210,61 @@ function cardParams(details) {
     };
 }
 
+/** @param {any} details */
+function methodParams(details) {
+    if (kind === "card") return cardParams(details);
+    return {
+        type: kind,
+        sepa_debit: kind === "sepa_debit" ? { iban: input("iban").value.trim() } : undefined,
+        us_bank_account:
+            kind === "us_bank_account"
+                ? {
+                      routing_number: digits(input("routing").value),
+                      account_number: digits(input("account").value),
+                      account_holder_type: "individual",
+                  }
+                : undefined,
+        billing_details: {
+            name: input("holder").value.trim() || undefined,
+            email: input("payer").value.trim() || undefined,
+            ...details,
+        },
+    };
+}
+
 /** @param {any} params */
 function makeMethod(params) {
-    return api("POST", "payment_methods", cardParams(params.billing_details));
+    return api("POST", "payment_methods", methodParams(params.billing_details));
+}
+
+/** Shows what the chosen kind asks for. @param {string} chosen */
+function choose(chosen) {
+    kind = chosen;
+    for (const element of document.querySelectorAll(".card, .other"))
+        element.toggleAttribute(
+            "hidden",
+            !(element.getAttribute("data-for") || "card").split(" ").includes(chosen),
+        );
+    if (chosen === "card") showPostal();
+    tellHeight();
+    tellChange();
+}
+
+/** @param {string[]} offered */
+function offer(offered) {
+    const list = /** @type {HTMLElement} */ (document.getElementById("kinds"));
+
+    for (const type of offered.filter((name) => name in KINDS)) {
+        const label = document.createElement("label");
+        const radio = Object.assign(document.createElement("input"), { type: "radio", name: "kind", value: type });
+        radio.setAttribute("data-test", `kind-${type}`);
+        radio.addEventListener("change", () => choose(type));
+        radio.checked = list.childElementCount === 0;
+        label.append(radio, ` ${KINDS[type].name}`);
+        list.append(label);
+    }
+    list.hidden = list.childElementCount < 2;
+    choose(offered.find((name) => name in KINDS) || "card");
 }
 
 /** @param {any} argument */
@@ -239,9 +317,10 @@ function showPostal() {
 }
 
 const tell = serve({
-    start({ key, locale, appearance }) {
+    start({ key, locale, appearance, types }) {
         apiKey = key;
         dressUp(locale || "auto", appearance || {});
+        offer(types || ["card"]);
     },
     validate,
     confirm: confirmIntent,
@@ -251,13 +330,13 @@ const tell = serve({
     },
     async confirmationToken(params) {
         const made = await api("POST", "confirmation_tokens", {
-            payment_method_data: cardParams(params.payment_method_data?.billing_details),
+            payment_method_data: methodParams(params.payment_method_data?.billing_details),
             return_url: params.return_url,
         });
         return made.error ? { error: made.error } : { confirmationToken: made.value };
     },
     focus() {
-        input("number").focus();
+        input(kind === "card" ? "number" : KINDS[kind].fields[0] || "other-error").focus();
     },
     blur() {
         /** @type {HTMLElement} */ (document.activeElement)?.blur();
@@ -276,10 +355,10 @@ function tellHeight() {
 
 function tellChange() {
     tell("change", {
-        complete: FIELDS.every((id) => !CHECKS[id]()),
-        empty: FIELDS.every((id) => input(id).value === ""),
+        complete: kind === "card" ? FIELDS.every((id) => !CHECKS[id]()) : true,
+        empty: (kind === "card" ? FIELDS : KINDS[kind].fields).every((id) => input(id).value === ""),
         collapsed: false,
-        value: { type: "card" },
+        value: { type: kind },
     });
 }
 

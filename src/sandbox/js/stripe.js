@@ -161,6 +161,7 @@
                     key: this.elements.stripe.key,
                     locale: this.elements.options.locale || this.elements.stripe.locale,
                     appearance: this.elements.options.appearance || {},
+                    types: this.elements.options.allowedPaymentMethodTypes,
                 })
                 .then(() => {
                     clearTimeout(failed);
@@ -388,6 +389,7 @@
             if (intent && intent.status === "requires_action" && intent.next_action) {
                 const action = intent.next_action;
                 if (action.type === "redirect_to_url") return leave(action.redirect_to_url.url);
+                if (action.type !== "use_stripe_sdk") return result;
                 result = await this.challenge(action.use_stripe_sdk.stripe_js, secret);
             }
             if (result.error || redirect !== "always" || !returnUrl) return result;

@@ -1,0 +1,82 @@
+'use strict';
+
+// Paying with what is no card, on the page: the same choice that the API lists.
+
+const assert = require('node:assert/strict');
+const { after, before, test } = require('node:test');
+const { assertAccessible, cardFrame, inState, launch, newPage, open, shot } = require('./browser.js');
+const { startStack } = require('./stack.js');
+
+let stack, browser;
+
+before(async () => {
+  [stack, browser] = await Promise.all([
+    startStack({ env: { SEPA_ENABLED: 'true', KLARNA_ENABLED: 'true', ACH_ENABLED: 'true' } }),
+    launch(),
+  ]);
+});
+after(async () => {
+  await browser?.close();
+  await stack?.stop();
+});
+
+async function withPage(size, work) {
+  const page = await newPage(browser, { size });
+  try {
+    await work(page);
+    assert.deepEqual(page.complaints, []);
+  } catch (error) {
+    await shot(page, `failed-${Date.now()}`).catch(() => {});
+    throw error;
+  } finally {
+    await page.context().close();
+  }
+}
+
+/** Opens the page, chooses this kind, fills in what it asks for and pays. */
+async function payBy(page, session, kind, values) {
+  await open(page, session);
+  const email = page.getByTestId('email');
+  if (await email.isVisible()) await email.fill('payer@example.com');
+  const frame = cardFrame(page);
+  await frame.getByTestId(`kind-${kind}`).check();
+  for (const [field, value] of Object.entries(values)) await frame.getByTestId(field).fill(value);
+  assert.ok(await frame.getByTestId('card-number').isHidden());
+  await assertAccessible(page);
+  await page.getByTestId('pay').click();
+}
+
+test('an account is debited, and the page says that it takes days', () =>
+  withPage(390, async (page) => {
+    const session = await stack.session();
+    await payBy(page, session, 'sepa_debit', { 'iban': 'DE89370400440532013000', 'account-holder': 'Ada', 'payer-email': 'ada@example.org' });
+    await inState(page, 'processing');
+    const [payment] = await stack.paymentsOf(session);
+    assert.deepEqual([payment.status, payment.payment_method.type], ['processing', 'sepa_debit']);
+    const offered = (await stack.api('GET', '/api/v1/payments/payment-methods?currency=EUR&amount=24.00')).body.data.map((one) => one.type);
+    await open(page, await stack.session());
+    assert.deepEqual(await cardFrame(page).getByRole('radio').evaluateAll((all) => all.map((one) => one.value)), offered);
+  }));
+
+test('a payer goes to Klarna and comes back to the receipt', () =>
+  withPage(1280, async (page) => {
+    const session = await stack.session();
+    await payBy(page, session, 'klarna', { 'payer-email': 'ada@example.org' });
+    await page.getByTestId('3ds-complete').click();
+    await inState(page, 'succeeded');
+    assert.equal((await stack.paymentsOf(session))[0].payment_method.type, 'klarna');
+  }));
+
+test('an account that must be verified leads to where that is done', () =>
+  withPage(390, async (page) => {
+    const session = await stack.session({ amount: { value: '24.00', currency: 'USD' } });
+    await payBy(page, session, 'us_bank_account', {
+      'routing-number': '110000000', 'account-number': '000123456789', 'account-holder': 'Ada', 'payer-email': 'ada@example.org',
+    });
+    await inState(page, 'requires_action');
+    await page.goto(session.url);
+    await inState(page, 'requires_action');
+    const [payment] = await stack.paymentsOf(session);
+    assert.equal(payment.next_action.type, 'verify_bank_account');
+    assert.ok(await page.locator(`a[href="${payment.next_action.url}"]`).isVisible());
+  }));
