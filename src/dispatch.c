@@ -63,10 +63,10 @@ static void keep_answer(struct request *r)
 /* The route's pattern stands for the path: addresses of payers carry a key. */
 static void log_request(struct request *r, const struct error *error, int64_t started)
 {
-    json_t *line = json_pack("{ss, ss, si, sI, ss*, ss*, ss*}", "method", r->method ? r->method : "", "route",
+    json_t *line = json_pack("{ss, ss, si, sI, si, ss*, ss*, ss*}", "method", r->method ? r->method : "", "route",
         r->route ? r->route->path : "none", "status", r->reply.status, "ms", (json_int_t)(monotonic_ms() - started),
-        "address", r->ctx->address, "code", error ? error_name(error->code) : NULL, "cause",
-        error && error->cause ? utf8_clean(r->ctx->arena, error->cause) : NULL);
+        "round_trips", r->ctx->round_trips, "address", r->ctx->address, "code", error ? error_name(error->code) : NULL,
+        "cause", error && error->cause ? utf8_clean(r->ctx->arena, error->cause) : NULL);
 
     log_line(r->ctx, r->reply.status >= 500 ? LOG_WARN : LOG_INFO, "request", line);
 }

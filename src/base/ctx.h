@@ -40,6 +40,7 @@ struct ctx {
     const struct config *config;
     struct db *db;      // the pool
     struct tx *tx;      // the open transaction, or NULL
+    int round_trips;    // to the database, so far
     struct http *http;  // this thread's client
     struct instant now; // the domain's one clock (base/clock.h), read when the work began
     struct principal principal;

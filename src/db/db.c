@@ -2,8 +2,6 @@
 
 #include <assert.h>
 #include <libpq-fe.h>
-#include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,25 +10,16 @@
 #include "base/arena.h"
 #include "base/crypto.h"
 #include "base/ctx.h"
-#include "base/log.h"
+#include "db/pool.h"
+#include "db/wire.h"
 
-#define ACQUIRE_MS 2000
 #define COMMIT_LOOKUP_MS 5000
 /* Tells one run of the server from the next: it changes when the server starts, and when it recovers from a crash of a process. */
 #define SERVER_RUN                                                                                                     \
     "(SELECT concat(extract(epoch FROM pg_postmaster_start_time()), '/', extract(epoch FROM stats_reset))"             \
     " FROM pg_stat_wal)"
-#define MAX_RUNS 4 // the first and three more
-
-struct db {
-    const char *conninfo;
-    int size;
-    pthread_mutex_t lock;
-    pthread_cond_t freed;
-    PGconn **idle;
-    int idle_count;
-    int open_count;
-};
+#define MAX_RUNS 4     // the first and three more
+#define MAX_WAITING 64 // statements of a transaction whose answers are not yet there
 
 struct hook {
     struct hook *next;
@@ -40,10 +29,14 @@ struct hook {
 
 struct tx {
     struct tx *joined; // the transaction this one is part of
-    PGconn *conn;
+    struct conn *conn;
+    struct reply *start; // answered with the first statement that waits
     const char *xid, *server_run;
+    int waiting; // statements that were not yet answered
     int runs;
-    bool conflict;
+    bool fresh; // the connection was opened for this
+    bool begun;
+    bool again; // the work may be done once more
     struct hook *hooks;
 };
 
@@ -84,164 +77,14 @@ struct param param_json(json_t *value)
     return value ? (struct param){ .kind = PARAM_JSON, .json = value } : (struct param){ .kind = PARAM_NULL };
 }
 
+struct param param_texts(struct texts texts)
+{
+    return (struct param){ .kind = PARAM_TEXTS, .texts = texts };
+}
+
 struct param param_bytes(struct bytes bytes)
 {
     return bytes.data ? (struct param){ .kind = PARAM_BYTES, .bytes = bytes } : (struct param){ .kind = PARAM_NULL };
-}
-
-/* The pool ------------------------------------------------------------------------------------------------------- */
-
-struct db *db_open(const char *conninfo, int size)
-{
-    struct db *db = calloc(1, sizeof *db);
-    pthread_condattr_t clock;
-
-    assert(db && size > 0);
-    db->conninfo = conninfo;
-    db->size = size;
-    db->idle = calloc((size_t)size, sizeof *db->idle);
-    assert(db->idle);
-    pthread_mutex_init(&db->lock, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&db->freed, &clock);
-    pthread_condattr_destroy(&clock);
-    return db;
-}
-
-void db_close(struct db *db)
-{
-    if (!db)
-        return;
-    while (db->idle_count)
-        PQfinish(db->idle[--db->idle_count]);
-    pthread_cond_destroy(&db->freed);
-    pthread_mutex_destroy(&db->lock);
-    free(db->idle);
-    free(db);
-}
-
-static void notice(void *unused, const PGresult *result)
-{
-    (void)unused;
-    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    log_warn(NULL, "db.notice", "%s", message ? message : "");
-}
-
-/* That the wait for a standby was cut short is said as a warning alone; the COMMIT succeeds all the same. */
-static void commit_notice(void *local, const PGresult *result)
-{
-    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
-
-    *(bool *)local |= severity && !strcmp(severity, "WARNING");
-    notice(NULL, result);
-}
-
-static PGconn *connect_once(const struct db *db)
-{
-    const char *keywords[] = { "connect_timeout", "keepalives_idle", "tcp_user_timeout", "target_session_attrs",
-        "fallback_application_name", "gssencmode", "dbname", NULL };
-    const char *values[] = { "2", "30", "10000", "read-write", "till", "disable", db->conninfo, NULL };
-
-    PGconn *conn = PQconnectdbParams(keywords, values, 1);
-    if (PQstatus(conn) == CONNECTION_OK) {
-        PQsetNoticeReceiver(conn, notice, NULL);
-        return conn;
-    }
-    log_warn(NULL, "db.connect", "%s", PQerrorMessage(conn));
-    PQfinish(conn);
-    return NULL;
-}
-
-/* Whether an idle connection was closed by the server: then its socket has something to read, its last words first. */
-static bool still_alive(PGconn *conn)
-{
-    struct pollfd fd = { .fd = PQsocket(conn), .events = POLLIN };
-
-    while (PQstatus(conn) == CONNECTION_OK && poll(&fd, 1, 0) > 0) {
-        if (!PQconsumeInput(conn))
-            return false;
-    }
-    return PQstatus(conn) == CONNECTION_OK;
-}
-
-static void drop(struct db *db, PGconn *conn)
-{
-    PQfinish(conn);
-    pthread_mutex_lock(&db->lock);
-    db->open_count--;
-    pthread_cond_signal(&db->freed);
-    pthread_mutex_unlock(&db->lock);
-}
-
-static void give_back(struct db *db, PGconn *conn)
-{
-    if (PQstatus(conn) != CONNECTION_OK || PQtransactionStatus(conn) != PQTRANS_IDLE) {
-        drop(db, conn);
-        return;
-    }
-    pthread_mutex_lock(&db->lock);
-    db->idle[db->idle_count++] = conn;
-    pthread_cond_signal(&db->freed);
-    pthread_mutex_unlock(&db->lock);
-}
-
-/* An idle connection, or the right to open one (*open). False when neither came free in time. */
-static bool reserve(struct db *db, PGconn **conn, bool *open)
-{
-    struct timespec until;
-    bool got = true;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ACQUIRE_MS / 1000;
-    *open = false;
-    *conn = NULL;
-    pthread_mutex_lock(&db->lock);
-    while (got && !db->idle_count && db->open_count >= db->size)
-        got = pthread_cond_timedwait(&db->freed, &db->lock, &until) == 0;
-    if (db->idle_count) {
-        *conn = db->idle[--db->idle_count];
-        got = true;
-    } else if (db->open_count < db->size) {
-        db->open_count++;
-        *open = true;
-        got = true;
-    }
-    pthread_mutex_unlock(&db->lock);
-    return got;
-}
-
-static struct error *unavailable(struct ctx *ctx, const char *cause)
-{
-    struct error *error = error_new(ctx, E_UNAVAILABLE, "The service is busy; please try again in a moment.");
-
-    error->retry_after = 1;
-    return error_cause(ctx, error, "%s", cause);
-}
-
-/* *open says whether the connection was opened for this. */
-static struct error *acquire(struct ctx *ctx, PGconn **out, bool *open)
-{
-    struct db *db = ctx->db;
-
-    for (;;) {
-        if (!reserve(db, out, open))
-            return unavailable(ctx, "no database connection came free");
-        if (!*open && still_alive(*out))
-            return NULL;
-        if (!*open) {
-            drop(db, *out);
-            continue;
-        }
-        *out = connect_once(db);
-        if (*out)
-            return NULL;
-        pthread_mutex_lock(&db->lock);
-        db->open_count--;
-        pthread_cond_signal(&db->freed);
-        pthread_mutex_unlock(&db->lock);
-        return unavailable(ctx, "the database cannot be reached");
-    }
 }
 
 /* Running a statement --------------------------------------------------------------------------------------------- */
@@ -251,28 +94,41 @@ static bool starts_with(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* Errors that pass: the server goes down or comes up, has no room, was waited for too long. */
-static bool is_passing(const char *state)
+static bool is_one_of(const char *state, const char *const *states)
 {
-    static const char *const states[] = { "08", "57P", "53", "55P03", "57014", "40001", "40P01", "25006" };
-
-    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
-        if (starts_with(state, states[i]))
-            return true;
-    return false;
+    while (*states && !starts_with(state, *states))
+        states++;
+    return *states != NULL;
 }
 
-static struct error *failure(struct ctx *ctx, const struct sql *sql, PGconn *conn, const PGresult *result)
+/* The server goes down or comes up, has no room, was waited for too long. */
+static const char *const passing[] = { "08", "57P", "53", "55P03", "57014", "40001", "40P01", "25006", "0A000", "26000",
+    NULL };
+/* Others were faster, or the schema has changed under a statement that was prepared. */
+static const char *const good_next_time[] = { "40001", "40P01", "0A000", "26000", NULL };
+static const char *const worn_out[] = { "0A000", "26000", NULL };
+
+static struct error *unavailable(struct ctx *ctx, const char *cause)
 {
+    struct error *error = error_new(ctx, E_UNAVAILABLE, "The service is busy; please try again in a moment.");
+
+    error->retry_after = 1;
+    return error_cause(ctx, error, "%s", cause);
+}
+
+static struct error *failure(struct ctx *ctx, struct conn *conn, const struct reply *reply)
+{
+    const PGresult *result = reply->result;
     const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
     const char *message = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
     const char *constraint = result ? PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME) : NULL;
     struct error *error;
 
     state = state ? state : "";
-    if (ctx->tx && (!strcmp(state, "40001") || !strcmp(state, "40P01")))
-        ctx->tx->conflict = true;
-    if (PQstatus(conn) != CONNECTION_OK || is_passing(state)) {
+    conn->worn |= is_one_of(state, worn_out);
+    if (ctx->tx)
+        ctx->tx->again |= is_one_of(state, good_next_time);
+    if (PQstatus(conn->pg) != CONNECTION_OK || is_one_of(state, passing)) {
         error = unavailable(ctx, "");
     } else if (!strcmp(state, "23505")) {
         error = error_new(ctx, E_CONFLICT, "This already exists.");
@@ -280,67 +136,80 @@ static struct error *failure(struct ctx *ctx, const struct sql *sql, PGconn *con
         error = error_new(ctx, E_DB_ERROR, "The database did not do its part.");
     }
     error->constraint = constraint ? arena_strdup(ctx->arena, constraint) : NULL;
-    return error_cause(ctx, error, "%s (%s): %s %s", sql->name, sql->file, state,
-        message ? message : PQerrorMessage(conn));
+    return error_cause(ctx, error, "%s (%s): %s %s", reply->sql->name, reply->sql->file, state,
+        message ? message : PQerrorMessage(conn->pg));
 }
 
-static void clear_result(void *result)
+static struct error *take(struct ctx *ctx, struct conn **out, bool *opened)
 {
-    PQclear(result);
+    const char *why;
+
+    *out = pool_take(ctx->db, opened, &why);
+    return *out ? NULL : unavailable(ctx, why);
 }
 
-static const char *param_value(struct ctx *ctx, const struct param *param, int *length, int *format)
+/* Waits for the answers to all that was sent in the transaction. */
+static struct error *settle(struct ctx *ctx, struct tx *tx)
 {
-    *length = 0;
-    *format = 0;
-    switch (param->kind) {
-    case PARAM_NULL:
-        return NULL;
-    case PARAM_TEXT:
-        return param->text;
-    case PARAM_INT:
-        return arena_printf(ctx->arena, "%lld", (long long)param->number);
-    case PARAM_BOOL:
-        return param->number ? "t" : "f";
-    case PARAM_INSTANT:
-        return instant_format(ctx->arena, (struct instant){ param->number }, true);
-    case PARAM_JSON:
-        return json_text(ctx, param->json);
-    case PARAM_BYTES:
-        *length = (int)param->bytes.length;
-        *format = 1;
-        return (const char *)param->bytes.data;
+    struct reply *failed = wire_receive(ctx, tx->conn);
+    const PGresult *start = tx->start->result;
+
+    tx->waiting = 0;
+    if (!tx->xid && PQresultStatus(start) == PGRES_TUPLES_OK) {
+        tx->xid = PQgetvalue(start, 0, 0);
+        tx->server_run = PQgetvalue(start, 0, 1);
     }
-    return NULL;
-}
-
-static struct error *run_on(struct ctx *ctx, PGconn *conn, const struct sql *sql, struct params params, PGresult **out)
-{
-    const char **values = arena_array(ctx->arena, params.count + 1, sizeof *values);
-    int *lengths = arena_array(ctx->arena, params.count + 1, sizeof *lengths);
-    int *formats = arena_array(ctx->arena, params.count + 1, sizeof *formats);
-
-    for (size_t i = 0; i < params.count; i++)
-        values[i] = param_value(ctx, &params.list[i], &lengths[i], &formats[i]);
-    *out = PQexecParams(conn, sql->text, (int)params.count, NULL, values, lengths, formats, 0);
-    if (*out)
-        arena_defer(ctx->arena, clear_result, *out);
-    if (PQresultStatus(*out) == PGRES_TUPLES_OK || PQresultStatus(*out) == PGRES_COMMAND_OK)
+    if (!failed)
         return NULL;
-    return failure(ctx, sql, conn, *out);
+    if (!tx->xid && !tx->fresh && PQstatus(tx->conn->pg) != CONNECTION_OK)
+        tx->again = true; // the server went away before anything was done: the next connection may be good
+    return failure(ctx, tx->conn, failed);
 }
 
-static struct error *run(struct ctx *ctx, const struct sql *sql, struct params params, PGresult **out)
+static struct reply *send_in_tx(struct ctx *ctx, const struct sql *sql, struct params params)
 {
-    PGconn *conn;
-    bool open;
+    static const struct sql begin = { "begin", __FILE__, "BEGIN" };
+    SQL(start,
+        "SELECT pg_current_xact_id()::text, " SERVER_RUN ", set_config('lock_timeout', '2s', true),"
+        " set_config('idle_in_transaction_session_timeout', '10s', true)");
+    struct tx *tx = ctx->tx;
 
-    if (ctx->tx)
-        return run_on(ctx, ctx->tx->conn, sql, params, out);
-    TRY(acquire(ctx, &conn, &open));
-    struct error *error = run_on(ctx, conn, sql, params, out);
-    give_back(ctx->db, conn);
+    if (!tx->begun) {
+        wire_send(ctx, tx->conn, &begin, NO_PARAMS);
+        tx->start = wire_send(ctx, tx->conn, &start, NO_PARAMS);
+        tx->begun = true;
+    }
+    tx->waiting++;
+    return wire_send(ctx, tx->conn, sql, params);
+}
+
+static struct error *run(struct ctx *ctx, const struct question *questions, size_t count, struct reply **replies)
+{
+    struct conn *conn;
+    bool opened;
+
+    if (ctx->tx) {
+        for (size_t i = 0; i < count; i++)
+            replies[i] = send_in_tx(ctx, questions[i].sql, questions[i].params);
+        return settle(ctx, ctx->tx);
+    }
+    TRY(take(ctx, &conn, &opened));
+    for (size_t i = 0; i < count; i++)
+        replies[i] = wire_send(ctx, conn, questions[i].sql, questions[i].params);
+    const struct reply *failed = wire_receive(ctx, conn);
+    struct error *error = failed ? failure(ctx, conn, failed) : NULL;
+    pool_give_back(ctx->db, conn);
     return error;
+}
+
+static struct error *run_one(struct ctx *ctx, const struct sql *sql, struct params params, PGresult **out)
+{
+    struct question question = { .sql = sql, .params = params };
+    struct reply *reply;
+
+    TRY(run(ctx, &question, 1, &reply));
+    *out = reply->result;
+    return NULL;
 }
 
 /* Rows into structs ----------------------------------------------------------------------------------------------- */
@@ -439,7 +308,7 @@ struct error *db_maybe(struct ctx *ctx, const struct sql *sql, struct params par
 {
     PGresult *result;
 
-    TRY(run(ctx, sql, params, &result));
+    TRY(run_one(ctx, sql, params, &result));
     *found = PQntuples(result) > 0;
     if (*found)
         set_row(ctx, columns, result, 0, out);
@@ -460,7 +329,7 @@ struct error *db_list(struct ctx *ctx, const struct sql *sql, struct params para
 {
     PGresult *result;
 
-    TRY(run(ctx, sql, params, &result));
+    TRY(run_one(ctx, sql, params, &result));
     out->count = (size_t)PQntuples(result);
     out->items = arena_array(ctx->arena, out->count + 1, size);
     for (int row = 0; row < PQntuples(result); row++)
@@ -472,9 +341,30 @@ struct error *db_exec(struct ctx *ctx, const struct sql *sql, struct params para
 {
     PGresult *result;
 
-    TRY(run(ctx, sql, params, &result));
+    TRY(run_one(ctx, sql, params, &result));
     if (affected)
         *affected = strtoll(PQcmdTuples(result), NULL, 10);
+    return NULL;
+}
+
+struct error *db_send(struct ctx *ctx, const struct sql *sql, struct params params)
+{
+    if (!ctx->tx)
+        return db_exec(ctx, sql, params, NULL);
+    send_in_tx(ctx, sql, params);
+    return ctx->tx->waiting < MAX_WAITING ? NULL : settle(ctx, ctx->tx);
+}
+
+struct error *db_ask(struct ctx *ctx, const struct question *questions, size_t count)
+{
+    struct reply **replies = arena_array(ctx->arena, count, sizeof(struct reply *));
+
+    TRY(run(ctx, questions, count, replies));
+    for (size_t i = 0; i < count; i++) {
+        *questions[i].found = PQntuples(replies[i]->result) > 0;
+        if (*questions[i].found)
+            set_row(ctx, questions[i].columns, replies[i]->result, 0, questions[i].out);
+    }
     return NULL;
 }
 
@@ -490,34 +380,12 @@ struct tx *tx_new(struct ctx *ctx)
 
 struct error *tx_begin(struct ctx *ctx, struct tx *tx)
 {
-    static const struct sql begin = { "begin", __FILE__,
-        "BEGIN; SET LOCAL lock_timeout = '2s'; SET LOCAL idle_in_transaction_session_timeout = '10s';"
-        " SELECT pg_current_xact_id()::text, " SERVER_RUN };
-
     if (tx->joined)
         return NULL;
-    tx->conflict = false;
-    tx->hooks = NULL;
-    tx->runs++;
-    for (bool open, again = false;; again = true) {
-        TRY(acquire(ctx, &tx->conn, &open));
-        PGresult *result = PQexec(tx->conn, begin.text);
-        if (PQresultStatus(result) == PGRES_TUPLES_OK) {
-            tx->xid = arena_strdup(ctx->arena, PQgetvalue(result, 0, 0));
-            tx->server_run = arena_strdup(ctx->arena, PQgetvalue(result, 0, 1));
-            PQclear(result);
-            ctx->tx = tx;
-            return NULL;
-        }
-        if (open || again || PQstatus(tx->conn) == CONNECTION_OK) {
-            struct error *error = failure(ctx, &begin, tx->conn, result);
-            PQclear(result);
-            drop(ctx->db, tx->conn);
-            return error;
-        }
-        PQclear(result); // the server went away before anything was done: the next connection may be good
-        drop(ctx->db, tx->conn);
-    }
+    *tx = (struct tx){ .runs = tx->runs + 1 };
+    TRY(take(ctx, &tx->conn, &tx->fresh));
+    ctx->tx = tx;
+    return NULL;
 }
 
 static void sleep_ms(int64_t ms)
@@ -525,6 +393,15 @@ static void sleep_ms(int64_t ms)
     struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000 };
 
     nanosleep(&time, NULL);
+}
+
+/* That the wait for a standby was cut short is said as a warning alone; the COMMIT succeeds all the same. */
+static void commit_notice(void *local, const PGresult *result)
+{
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+    *(bool *)local |= severity && !strcmp(severity, "WARNING");
+    pool_notice(NULL, result);
 }
 
 /* What became of a transaction whose COMMIT was not answered. A server that crashed gives the numbers of what it lost to new
@@ -560,26 +437,50 @@ static struct error *look_up_commit(struct ctx *ctx, const struct tx *tx)
     return error;
 }
 
+/* What was sent and not answered is done before it is undone; where something of it failed, the first ROLLBACK is left out. */
+static void roll_back(struct ctx *ctx, struct tx *tx)
+{
+    static const struct sql statement = { "rollback", __FILE__, "ROLLBACK" };
+
+    for (int i = 0; i < 2 && tx->begun && PQstatus(tx->conn->pg) == CONNECTION_OK; i++) {
+        if (i && PQtransactionStatus(tx->conn->pg) == PQTRANS_IDLE)
+            break;
+        wire_send(ctx, tx->conn, &statement, NO_PARAMS);
+        wire_receive(ctx, tx->conn);
+    }
+    ctx->tx = NULL;
+    pool_give_back(ctx->db, tx->conn);
+}
+
+/* The transaction's number is known before it is asked to commit, so that its fate can be looked up. */
 static struct error *commit(struct ctx *ctx, struct tx *tx)
 {
     static const struct sql statement = { "commit", __FILE__, "COMMIT" };
+    struct error *error = tx->xid || !tx->begun ? NULL : settle(ctx, tx);
     bool local = false;
 
-    PQsetNoticeReceiver(tx->conn, commit_notice, &local);
-    PGresult *result = PQexec(tx->conn, statement.text);
-    PQsetNoticeReceiver(tx->conn, notice, NULL);
-    bool done = PQresultStatus(result) == PGRES_COMMAND_OK && !strcmp(PQcmdStatus(result), "COMMIT");
-    bool lost = !done && PQstatus(tx->conn) != CONNECTION_OK;
-    struct error *error = done || lost ? NULL : failure(ctx, &statement, tx->conn, result);
-
-    PQclear(result);
-    ctx->tx = NULL;
-    if (lost) {
-        drop(ctx->db, tx->conn);
+    if (error || !tx->begun) {
+        roll_back(ctx, tx);
+        return error;
+    }
+    PQsetNoticeReceiver(tx->conn->pg, commit_notice, &local);
+    const struct reply *answer = wire_send(ctx, tx->conn, &statement, NO_PARAMS);
+    const struct reply *failed = wire_receive(ctx, tx->conn);
+    PQsetNoticeReceiver(tx->conn->pg, pool_notice, NULL);
+    bool done = !failed && !strcmp(PQcmdStatus(answer->result), "COMMIT");
+    if (!done && PQstatus(tx->conn->pg) != CONNECTION_OK) {
+        ctx->tx = NULL;
+        pool_drop(ctx->db, tx->conn);
         return look_up_commit(ctx, tx);
     }
-    give_back(ctx->db, tx->conn);
-    if (done && local) { // it is lost if the standby takes over now
+    if (!done) {
+        error = failure(ctx, tx->conn, failed ? failed : answer);
+        roll_back(ctx, tx);
+        return error;
+    }
+    ctx->tx = NULL;
+    pool_give_back(ctx->db, tx->conn);
+    if (local) { // it is lost if the standby takes over now
         error = unavailable(ctx, "the commit did not reach the standby");
         error->outcome = "unknown";
     }
@@ -592,9 +493,7 @@ struct error *tx_end(struct ctx *ctx, struct tx *tx, struct error *error)
         return error;
     assert(ctx->tx == tx);
     if (error) {
-        PQclear(PQexec(tx->conn, "ROLLBACK"));
-        ctx->tx = NULL;
-        give_back(ctx->db, tx->conn);
+        roll_back(ctx, tx);
         return error;
     }
     TRY(commit(ctx, tx));
@@ -608,7 +507,7 @@ bool tx_again(struct ctx *ctx, struct tx *tx, struct error *error)
     uint8_t jitter;
 
     (void)ctx;
-    if (tx->joined || !error || !tx->conflict || tx->runs >= MAX_RUNS)
+    if (tx->joined || !error || !tx->again || tx->runs >= MAX_RUNS)
         return false;
     crypto_random(&jitter, sizeof jitter);
     sleep_ms((int64_t)tx->runs * 5 + jitter % 20);

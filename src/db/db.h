@@ -28,7 +28,13 @@ struct sql {
 /* The list of all statements linked into this program. */
 const struct sql *const *sql_list(size_t *count);
 
-enum param_kind { PARAM_NULL, PARAM_TEXT, PARAM_INT, PARAM_BOOL, PARAM_INSTANT, PARAM_JSON, PARAM_BYTES };
+enum param_kind { PARAM_NULL, PARAM_TEXT, PARAM_INT, PARAM_BOOL, PARAM_INSTANT, PARAM_JSON, PARAM_BYTES, PARAM_TEXTS };
+
+/* Goes as text[]; a NULL among them is one. */
+struct texts {
+    const char *const *list;
+    size_t count;
+};
 
 struct param {
     enum param_kind kind;
@@ -36,6 +42,7 @@ struct param {
     int64_t number;
     const json_t *json;
     struct bytes bytes;
+    struct texts texts;
 };
 
 struct params {
@@ -49,11 +56,13 @@ struct param param_bool(bool value);
 struct param param_instant(struct instant instant); // unset is NULL
 struct param param_json(json_t *value);             // NULL is NULL
 struct param param_bytes(struct bytes bytes);       // data NULL is NULL
+struct param param_texts(struct texts texts);
 
 /* clang-format off */
 #define P(value)                                                                                                       \
     _Generic((value), const char *: param_text, char *: param_text, int64_t: param_int, int: param_int,                \
-        bool: param_bool, struct instant: param_instant, json_t *: param_json, struct bytes: param_bytes)(value)
+        bool: param_bool, struct instant: param_instant, json_t *: param_json, struct bytes: param_bytes,      \
+        struct texts: param_texts)(value)
 #define PARAMS(...)                                                                                                    \
     ((struct params){ (const struct param[]){ __VA_ARGS__ }, sizeof((const struct param[]){ __VA_ARGS__ }) / sizeof(struct param) })
 /* clang-format on */
@@ -77,10 +86,24 @@ MUST_CHECK struct error *db_list(struct ctx *ctx, const struct sql *sql, struct 
     const struct field *columns, size_t size, struct field_list *out);
 /* affected may be NULL. */
 MUST_CHECK struct error *db_exec(struct ctx *ctx, const struct sql *sql, struct params params, int64_t *affected);
+/* For a statement whose answer says nothing: inside a transaction it goes out together with the next that waits for its answer,
+ * or with the commit, and its error comes from there. */
+MUST_CHECK struct error *db_send(struct ctx *ctx, const struct sql *sql, struct params params);
+
+/* A statement of several that go out together: all are answered in one round trip, in their order. */
+struct question {
+    const struct sql *sql;
+    struct params params;
+    const struct field *columns;
+    void *out;
+    bool *found;
+};
+/* Each as db_maybe. Inside a transaction a later one sees what those before it have locked and changed; outside each is its own. */
+MUST_CHECK struct error *db_ask(struct ctx *ctx, const struct question *questions, size_t count);
 
 /* One transaction around `work`, an expression that returns struct error *. An error rolls back. The work is done again
- * (at most 3 times) when Postgres reports a serialization conflict or deadlock, so it only reads and writes rows and sets
- * its results afresh. A commit whose connection broke is looked up by its transaction id before anything is said. Inside
+ * (at most 3 times) when Postgres reports a serialization conflict or deadlock, or was gone before it was asked anything, so it
+ * only reads and writes rows and sets its results afresh. A commit whose connection broke is looked up by its transaction id before anything is said. Inside
  * another IN_TX it simply joins. Calling a provider in it fails an assert. */
 /* clang-format off */
 #define IN_TX(ctx_, work_)                                                                                             \

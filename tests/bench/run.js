@@ -51,14 +51,15 @@ const works = [
 ];
 
 function options() {
-  const wanted = { quick: false, rounds: 3, seconds: 8, json: null, works: [] };
+  const wanted = { quick: false, rounds: 3, seconds: 8, json: null, statements: false, works: [] };
   const args = process.argv.slice(2);
   for (let i = 0; i < args.length; i++) {
     if (args[i] === '--quick') Object.assign(wanted, { quick: true, rounds: 1, seconds: 1 });
     else if (args[i] === '--rounds') wanted.rounds = Number(args[++i]);
     else if (args[i] === '--seconds') wanted.seconds = Number(args[++i]);
     else if (args[i] === '--json') wanted.json = args[++i];
-    else if (args[i].startsWith('-')) throw new Error(`unknown: ${args[i]}; known: --quick --rounds N --seconds S --json FILE and names of works`);
+    else if (args[i] === '--statements') wanted.statements = true;
+    else if (args[i].startsWith('-')) throw new Error(`unknown: ${args[i]}; known: --quick --rounds N --seconds S --json FILE --statements and names of works`);
     else wanted.works.push(args[i]);
   }
   return wanted;
@@ -188,6 +189,20 @@ async function measure(till, provider, work, files, shape, seconds) {
   };
 }
 
+/** What each statement cost PostgreSQL while a work was done, the dearest first; how often it ran for one request. */
+async function printStatements(till, work, files, provider) {
+  if (work.delay !== undefined) await provider.delay(work.delay);
+  await till.db.value('SELECT pg_stat_statements_reset()');
+  const { answers } = await load(till.port, files.request, { connections: 64, seconds: 2, sign: work.sign, paths: files.paths });
+  const rows = await till.db.rows(`SELECT calls, total_exec_time + total_plan_time AS ms, regexp_replace(query, '[[:space:]]+', ' ', 'g') AS query
+    FROM pg_stat_statements WHERE userid = 'till_app'::regrole AND dbid = (SELECT oid FROM pg_database WHERE datname = '${till.db.name}')
+    ORDER BY 2 DESC`);
+  const per = (number) => (Number(number) / Math.max(answers, 1)).toFixed(2).padStart(7);
+  console.log(`${work.name}: ${answers} answers; for one of them`);
+  console.log('  calls      ms  statement');
+  for (const row of rows) if (Number(row.calls) * 50 > answers) console.log(`${per(row.calls)} ${per(row.ms)}  ${row.query.trim().slice(0, 110)}`);
+}
+
 const shapesOf = (work) => [{ connections: 64 }, { connections: 256 }, { connections: 64, rate: work.rate }];
 
 async function round(context, result) {
@@ -281,6 +296,15 @@ async function main() {
     }));
     await till.db.value(`ALTER ROLE till_app IN DATABASE ${till.db.name} SET log_statement = 'all'`);
     await till.restart();
+    if (wanted.statements) {
+      await till.db.value('CREATE EXTENSION pg_stat_statements');
+      await till.db.value(`ALTER ROLE till_app IN DATABASE ${till.db.name} RESET log_statement`);
+      await till.db.value(`ALTER ROLE till_app IN DATABASE ${till.db.name} SET pg_stat_statements.track = 'top'`);
+      await till.db.value(`ALTER ROLE till_app IN DATABASE ${till.db.name} SET pg_stat_statements.track_planning = 'on'`);
+      await till.restart();
+      for (const one of result) await printStatements(till, one.work, one.files, provider);
+      return;
+    }
     const idle = await idleStatements(till.db.name);
     for (const one of result) Object.assign(one, await recordStatements(till, one.work, one.files, idle));
     await till.db.value(`ALTER ROLE till_app IN DATABASE ${till.db.name} RESET log_statement`);

@@ -1,0 +1,29 @@
+#ifndef TILL_DB_POOL_H
+#define TILL_DB_POOL_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct db;
+
+/* A connection, in pipeline mode: what it does not yet know the answer of waits in a list. */
+struct conn {
+    PGconn *pg;
+    bool keeps_statements; // no pooler may give the next transaction to another server
+    bool worn;             // not for another user: what it has prepared fits no longer
+    uint8_t *prepared;     // one for each statement on the program's list
+    struct reply *first, *last;
+};
+
+/* An idle connection, or a new one: *opened says that it was made for this. NULL with *why when none is to be had within 2 s. */
+struct conn *pool_take(struct db *db, bool *opened, const char **why);
+
+/* Gives it back, or closes it when it is broken or in a transaction. */
+void pool_give_back(struct db *db, struct conn *conn);
+void pool_drop(struct db *db, struct conn *conn);
+
+/* Writes the server's notices into the log; a PQnoticeReceiver. */
+void pool_notice(void *unused, const PGresult *result);
+
+#endif

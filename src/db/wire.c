@@ -1,0 +1,196 @@
+#include "db/wire.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/ctx.h"
+#include "base/instant.h"
+
+/* Which statements are prepared ------------------------------------------------------------------------------------- */
+
+struct place {
+    const struct sql *sql;
+    bool changes_plan;
+};
+
+static struct {
+    pthread_once_t once;
+    struct place *places; // by address
+    size_t count;
+} known = { .once = PTHREAD_ONCE_INIT };
+
+static int by_address(const void *a, const void *b)
+{
+    const struct sql *left = ((const struct place *)a)->sql, *right = ((const struct place *)b)->sql;
+
+    return (left > right) - (left < right);
+}
+
+static void find_places(void)
+{
+    const struct sql *const *list = sql_list(&known.count);
+
+    known.places = calloc(known.count, sizeof *known.places);
+    if (!known.places)
+        abort();
+    for (size_t i = 0; i < known.count; i++)
+        known.places[i] = (struct place){ list[i], strstr(list[i]->text, " IS NULL OR ") != NULL };
+    qsort(known.places, known.count, sizeof *known.places, by_address);
+}
+
+/* A number for a statement that is prepared, -1 for one that is not: it is none of the list, or its parameters switch conditions
+ * off, so that it wants a plan for those it comes with. */
+static int prepared_as(const struct sql *sql)
+{
+    struct place key = { .sql = sql }, *found;
+
+    pthread_once(&known.once, find_places);
+    found = bsearch(&key, known.places, known.count, sizeof *known.places, by_address);
+    return found && !found->changes_plan ? (int)(found - known.places) : -1;
+}
+
+/* Parameters -------------------------------------------------------------------------------------------------------- */
+
+static void quote(struct buf *out, const char *text)
+{
+    buf_byte(out, '"');
+    for (const char *c = text; *c; c++) {
+        if (*c == '"' || *c == '\\')
+            buf_byte(out, '\\');
+        buf_byte(out, *c);
+    }
+    buf_byte(out, '"');
+}
+
+/* An array as PostgreSQL reads it. */
+static const char *array_text(struct ctx *ctx, struct texts texts)
+{
+    struct buf out = { .arena = ctx->arena };
+
+    buf_byte(&out, '{');
+    for (size_t i = 0; i < texts.count; i++) {
+        buf_text(&out, i ? "," : "");
+        if (texts.list[i])
+            quote(&out, texts.list[i]);
+        else
+            buf_text(&out, "NULL");
+    }
+    buf_byte(&out, '}');
+    return buf_string(&out);
+}
+
+static const char *param_value(struct ctx *ctx, const struct param *param, int *length, int *format)
+{
+    *length = 0;
+    *format = 0;
+    switch (param->kind) {
+    case PARAM_NULL:
+        return NULL;
+    case PARAM_TEXT:
+        return param->text;
+    case PARAM_INT:
+        return arena_printf(ctx->arena, "%lld", (long long)param->number);
+    case PARAM_BOOL:
+        return param->number ? "t" : "f";
+    case PARAM_INSTANT:
+        return instant_format(ctx->arena, (struct instant){ param->number }, true);
+    case PARAM_JSON:
+        return json_text(ctx, param->json);
+    case PARAM_TEXTS:
+        return array_text(ctx, param->texts);
+    case PARAM_BYTES:
+        *length = (int)param->bytes.length;
+        *format = 1;
+        return (const char *)param->bytes.data;
+    }
+    return NULL;
+}
+
+/* Out and back ------------------------------------------------------------------------------------------------------ */
+
+static struct reply *expect(struct ctx *ctx, struct conn *conn, const struct sql *sql, bool prepares, int sent)
+{
+    struct reply *reply = arena_alloc(ctx->arena, sizeof *reply);
+
+    *reply = (struct reply){ .sql = sql, .prepares = prepares, .sent = sent == 1 };
+    if (conn->last)
+        conn->last->next = reply;
+    else
+        conn->first = reply;
+    conn->last = reply;
+    return reply;
+}
+
+struct reply *wire_send(struct ctx *ctx, struct conn *conn, const struct sql *sql, struct params params)
+{
+    const char **values = arena_array(ctx->arena, params.count + 1, sizeof *values);
+    int *lengths = arena_array(ctx->arena, params.count + 1, sizeof *lengths);
+    int *formats = arena_array(ctx->arena, params.count + 1, sizeof *formats);
+    int number = conn->keeps_statements ? prepared_as(sql) : -1;
+    char name[32];
+
+    for (size_t i = 0; i < params.count; i++)
+        values[i] = param_value(ctx, &params.list[i], &lengths[i], &formats[i]);
+    if (number < 0)
+        return expect(ctx, conn, sql, false,
+            PQsendQueryParams(conn->pg, sql->text, (int)params.count, NULL, values, lengths, formats, 0));
+    snprintf(name, sizeof name, "till_%d", number);
+    if (!conn->prepared[number]) {
+        expect(ctx, conn, sql, true, PQsendPrepare(conn->pg, name, sql->text, 0, NULL));
+        conn->prepared[number] = 1; // taken back when the answer is another
+    }
+    return expect(ctx, conn, sql, false,
+        PQsendQueryPrepared(conn->pg, name, (int)params.count, values, lengths, formats, 0));
+}
+
+static void clear_result(void *result)
+{
+    PQclear(result);
+}
+
+static bool is_good(const struct reply *reply)
+{
+    ExecStatusType status = PQresultStatus(reply->result);
+
+    return reply->result && (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK);
+}
+
+static void receive_one(struct ctx *ctx, struct conn *conn, struct reply *reply)
+{
+    PGresult *more;
+
+    if (!reply->sent)
+        return;
+    reply->result = PQgetResult(conn->pg);
+    if (!reply->result)
+        return;
+    arena_defer(ctx->arena, clear_result, reply->result);
+    while ((more = PQgetResult(conn->pg)) != NULL)
+        PQclear(more);
+}
+
+struct reply *wire_receive(struct ctx *ctx, struct conn *conn)
+{
+    struct reply *failed = NULL;
+    bool synced = PQpipelineSync(conn->pg) == 1;
+
+    ctx->round_trips++;
+    for (struct reply *reply = conn->first; reply; reply = reply->next) {
+        if (synced)
+            receive_one(ctx, conn, reply);
+        if (is_good(reply))
+            continue;
+        if (!failed)
+            failed = reply;
+        if (reply->prepares)
+            conn->prepared[prepared_as(reply->sql)] = 0;
+    }
+    conn->first = conn->last = NULL;
+    if (synced)
+        PQclear(PQgetResult(conn->pg)); // the end of the batch
+    return failed;
+}
