@@ -52,7 +52,7 @@ static const struct field columns[] = {
 #define BY_ID                                                                                                          \
     " WHERE id = (SELECT id FROM payment_methods WHERE id = $1"                                                        \
     "             UNION SELECT id FROM payment_methods WHERE provider = $2 AND provider_method_id = $1 LIMIT 1)"       \
-    "   AND ($3::text IS NULL OR customer_id = $3)"
+    "   AND customer_id IS NOT DISTINCT FROM coalesce($3, customer_id)"
 
 static struct error *find(struct ctx *ctx, const struct sql *sql, const char *id, struct method *out)
 {

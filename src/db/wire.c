@@ -14,7 +14,7 @@
 
 struct place {
     const struct sql *sql;
-    bool changes_plan;
+    bool has_switch;
 };
 
 static struct {
@@ -30,6 +30,20 @@ static int by_address(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+/* Whether a parameter can switch a condition off: ($1::text IS NULL OR …). */
+static bool has_switch(const char *text)
+{
+    while ((text = strstr(text, " IS NULL OR ")) != NULL) {
+        const char *word = text;
+        while (word[-1] != ' ' && word[-1] != '(')
+            word--;
+        if (*word == '$')
+            return true;
+        text++;
+    }
+    return false;
+}
+
 static void find_places(void)
 {
     const struct sql *const *list = sql_list(&known.count);
@@ -38,11 +52,11 @@ static void find_places(void)
     if (!known.places)
         abort();
     for (size_t i = 0; i < known.count; i++)
-        known.places[i] = (struct place){ list[i], strstr(list[i]->text, " IS NULL OR ") != NULL };
+        known.places[i] = (struct place){ list[i], has_switch(list[i]->text) };
     qsort(known.places, known.count, sizeof *known.places, by_address);
 }
 
-/* A number for a statement that is prepared, -1 for one that is not: it is none of the list, or its parameters switch conditions
+/* A number for a statement that is prepared, -1 for one that is not: it is none of the list, or its parameters can switch conditions
  * off, so that it wants a plan for those it comes with. */
 static int prepared_as(const struct sql *sql)
 {
@@ -50,7 +64,7 @@ static int prepared_as(const struct sql *sql)
 
     pthread_once(&known.once, find_places);
     found = bsearch(&key, known.places, known.count, sizeof *known.places, by_address);
-    return found && !found->changes_plan ? (int)(found - known.places) : -1;
+    return found && !found->has_switch ? (int)(found - known.places) : -1;
 }
 
 /* Parameters -------------------------------------------------------------------------------------------------------- */

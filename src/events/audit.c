@@ -10,10 +10,9 @@ struct error *audit_add(struct ctx *ctx, const char *action, const char *object,
         "INSERT INTO audit_log (at, principal_kind, principal, address, action, object, details, trace, row_hash)"
         "VALUES ($1, $2, $3, $4, $5, $6, coalesce($7::jsonb, '{}'), $8, '')");
 
-    return db_exec(ctx, &insert,
+    return db_send(ctx, &insert,
         PARAMS(P(ctx->now), P(principal_kind_names[ctx->principal.kind]), P(ctx->principal.id), P(ctx->address),
-            P(action), P(object), P(details), P(ctx->trace)),
-        NULL);
+            P(action), P(object), P(details), P(ctx->trace)));
 }
 
 static const struct field entry_columns[] = {

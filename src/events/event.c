@@ -90,8 +90,8 @@ struct error *event_add(struct ctx *ctx, const char *type, const char *object_id
 
     if (!is_known(type)) // it is told all the same, to those who hear of everything
         log_warn(ctx, "event.unlisted", "events/event.def has no %s", type);
-    return db_exec(ctx, &insert,
-        PARAMS(P(id_new(ctx, "evt")), P(type), P(object_id), P(object), P(ctx->now), P(ctx->trace)), NULL);
+    return db_send(ctx, &insert,
+        PARAMS(P(id_new(ctx, "evt")), P(type), P(object_id), P(object), P(ctx->now), P(ctx->trace)));
 }
 
 struct error *event_get(struct ctx *ctx, const char *id, struct event *out)

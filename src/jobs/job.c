@@ -117,7 +117,7 @@ struct error *job_add_later(struct ctx *ctx, const char *kind, const char *subje
 
     enum lane lane = lane_of(kind);
 
-    TRY(db_exec(ctx, &insert, PARAMS(P(kind), P(subject), P(delay), P(ctx->trace), P(lane_names[lane])), NULL));
+    TRY(db_send(ctx, &insert, PARAMS(P(kind), P(subject), P(delay), P(ctx->trace), P(lane_names[lane]))));
     if (delay <= 0)
         tx_after_commit(ctx, lane == LANE_OUTWARD ? wake_outward : wake_money, NULL);
     return NULL;
@@ -132,7 +132,7 @@ struct error *job_done(struct ctx *ctx, const char *kind, const char *subject)
 {
     SQL(remove, "DELETE FROM jobs WHERE kind = $1 AND subject = $2 AND state = 'available'");
 
-    return db_exec(ctx, &remove, PARAMS(P(kind), P(subject)), NULL);
+    return db_send(ctx, &remove, PARAMS(P(kind), P(subject)));
 }
 
 static struct error *claim(struct ctx *ctx, enum lane lane, struct job *job, bool *found)

@@ -41,11 +41,10 @@ struct error *ledger_post(struct ctx *ctx, enum ledger_kind kind, const char *pr
 
     if (amount.minor == 0)
         return NULL;
-    return db_exec(ctx, &insert,
+    return db_send(ctx, &insert,
         PARAMS(P(postings[kind].name), P(source), P(part), P(ctx->now), P((const char *)amount.currency),
             P(account(ctx, postings[kind].debit, provider)), P(account(ctx, postings[kind].credit, provider)),
-            P(amount.minor)),
-        NULL);
+            P(amount.minor)));
 }
 
 struct error *ledger_exchange(struct ctx *ctx, const char *provider, const char *source, struct money from,
@@ -62,10 +61,9 @@ struct error *ledger_exchange(struct ctx *ctx, const char *provider, const char 
 
     if (from.minor == 0 || to.minor == 0)
         return NULL;
-    return db_exec(ctx, &exchange,
+    return db_send(ctx, &exchange,
         PARAMS(P(source), P(ctx->now), P(account(ctx, "%s:receivable", provider)), P((const char *)from.currency),
-            P(from.minor), P((const char *)to.currency), P(to.minor)),
-        NULL);
+            P(from.minor), P((const char *)to.currency), P(to.minor)));
 }
 
 struct error *ledger_has(struct ctx *ctx, enum ledger_kind kind, const char *source, bool *out)

@@ -341,9 +341,8 @@ static struct error *apply(struct ctx *ctx, const char *payment_id, const struct
 {
     struct change change = { .snapshot = snapshot, .payment = out };
 
-    TRY(payment_lock(ctx, payment_id, out));
+    TRY(payment_lock_open(ctx, payment_id, out, &change.attempt, &change.has_attempt));
     TRY(check_same(ctx, out, snapshot));
-    TRY(attempt_open(ctx, out->id, &change.attempt, &change.has_attempt));
     change.before = *out;
     change.declined = is_new_decline(out, snapshot) && !payment_is_over(out->status);
     enum payment_status told = told_status(&change);

@@ -99,8 +99,7 @@ struct error *attempt_end(struct ctx *ctx, const char *payment_id, struct attemp
     struct attempt open;
     bool found;
 
-    TRY(payment_lock(ctx, payment_id, out));
-    TRY(attempt_open(ctx, out->id, &open, &found));
+    TRY(payment_lock_open(ctx, payment_id, out, &open, &found));
     if (!found || strcmp(open.id, attempt->id))
         return NULL;
     attempt->status = how;
@@ -131,8 +130,7 @@ static struct error *mark_unknown(struct ctx *ctx, enum payment_status seen, str
     struct attempt open;
     bool found;
 
-    TRY(payment_lock(ctx, attempt->payment_id, out));
-    TRY(attempt_open(ctx, out->id, &open, &found));
+    TRY(payment_lock_open(ctx, attempt->payment_id, out, &open, &found));
     if (!found || strcmp(open.id, attempt->id) || out->status != seen || out->status == PAYMENT_UNKNOWN)
         return NULL;
     out->status = PAYMENT_UNKNOWN;
@@ -156,8 +154,7 @@ static struct error *step_on(struct ctx *ctx, struct payment *payment, struct at
     struct attempt open;
     bool found;
 
-    TRY(payment_lock(ctx, attempt->payment_id, payment));
-    TRY(attempt_open(ctx, payment->id, &open, &found));
+    TRY(payment_lock_open(ctx, attempt->payment_id, payment, &open, &found));
     if (!found || strcmp(open.id, attempt->id))
         return error_new(ctx, E_CONFLICT, "Another operation on this payment is under way.");
     *attempt = open;

@@ -43,7 +43,9 @@ static struct error *named(struct ctx *ctx, struct error *error)
 
 struct error *checkout_row(struct ctx *ctx, const char *id, struct checkout *out)
 {
-    SQL(get, "SELECT " COLUMNS " FROM checkout_sessions WHERE id = $1 AND ($2::text IS NULL OR customer_id = $2)");
+    SQL(get,
+        "SELECT " COLUMNS
+        " FROM checkout_sessions WHERE id = $1 AND customer_id IS NOT DISTINCT FROM coalesce($2, customer_id)");
 
     return named(ctx, db_one(ctx, &get, PARAMS(P(id), P(ctx->principal.customer_id)), columns, out));
 }
@@ -77,7 +79,7 @@ struct error *checkout_set_status(struct ctx *ctx, const char *id, enum checkout
 {
     SQL(set, "UPDATE checkout_sessions SET status = $2, updated_at = $3 WHERE id = $1");
 
-    return db_exec(ctx, &set, PARAMS(P(id), P(checkout_status_names[status]), P(ctx->now)), NULL);
+    return db_send(ctx, &set, PARAMS(P(id), P(checkout_status_names[status]), P(ctx->now)));
 }
 
 struct error *checkout_link(struct ctx *ctx, const char *id, const char *payment_id)

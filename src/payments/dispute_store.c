@@ -35,20 +35,19 @@ struct error *dispute_insert(struct ctx *ctx, const struct dispute *dispute)
         "INSERT INTO disputes (id, payment_id, status, amount, currency, reason, provider, provider_dispute_id, due_by,"
         " created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)");
 
-    return db_exec(ctx, &insert,
+    return db_send(ctx, &insert,
         PARAMS(P(dispute->id), P(dispute->payment_id), P(dispute_standing_names[dispute->status]),
             P(dispute->amount.minor), P((const char *)dispute->amount.currency), P(dispute->reason),
             P(dispute->provider), P(dispute->provider_dispute_id), P(dispute->due_by), P(dispute->created_at),
-            P(dispute->updated_at)),
-        NULL);
+            P(dispute->updated_at)));
 }
 
 struct error *dispute_update(struct ctx *ctx, const struct dispute *dispute)
 {
     SQL(update, "UPDATE disputes SET status = $2, due_by = $3, updated_at = $4 WHERE id = $1");
 
-    return db_exec(ctx, &update,
-        PARAMS(P(dispute->id), P(dispute_standing_names[dispute->status]), P(dispute->due_by), P(ctx->now)), NULL);
+    return db_send(ctx, &update,
+        PARAMS(P(dispute->id), P(dispute_standing_names[dispute->status]), P(dispute->due_by), P(ctx->now)));
 }
 
 struct error *dispute_of_payment(struct ctx *ctx, const char *payment_id, struct field_list *out)

@@ -44,12 +44,8 @@ struct error *notice_add(struct ctx *ctx, enum notice_kind kind, const char *pay
         .object_id = object_id,
         .created_at = ctx->now,
     };
-    bool inserted;
 
-    if (!ctx->config->smtp_url)
-        return NULL;
-    TRY(notice_insert(ctx, &notice, &inserted));
-    return inserted ? job_add_later(ctx, "mail.send", notice.id, kind == NOTICE_ACTION ? ACTION_AFTER : 0) : NULL;
+    return ctx->config->smtp_url ? notice_insert(ctx, &notice, kind == NOTICE_ACTION ? ACTION_AFTER : 0) : NULL;
 }
 
 /* Again ------------------------------------------------------------------------------------------------------------- */

@@ -32,23 +32,22 @@ struct error *notice_get(struct ctx *ctx, const char *id, struct notice *out)
     return db_one(ctx, &get, PARAMS(P(id)), columns, out);
 }
 
-struct error *notice_insert(struct ctx *ctx, const struct notice *notice, bool *inserted)
+struct error *notice_insert(struct ctx *ctx, const struct notice *notice, int64_t delay)
 {
     SQL(insert,
-        "INSERT INTO mails (id, kind, payment_id, object_id, number, created_at, updated_at)"
-        "SELECT $1, $2, $3, $4, 1, $5, $5"
-        " WHERE EXISTS (SELECT FROM payment_contacts WHERE payment_id = $3)"
-        "    OR EXISTS (SELECT FROM payments p JOIN customer_persons c ON c.customer_id = p.customer_id"
-        "                WHERE p.id = $3 AND c.email IS NOT NULL)"
-        "ON CONFLICT (kind, object_id, number) DO NOTHING");
-    int64_t affected;
+        "WITH mail AS ("
+        "  INSERT INTO mails (id, kind, payment_id, object_id, number, created_at, updated_at)"
+        "  SELECT $1, $2, $3, $4, 1, $5, $5"
+        "   WHERE EXISTS (SELECT FROM payment_contacts WHERE payment_id = $3)"
+        "      OR EXISTS (SELECT FROM payments p JOIN customer_persons c ON c.customer_id = p.customer_id"
+        "                  WHERE p.id = $3 AND c.email IS NOT NULL)"
+        "  ON CONFLICT (kind, object_id, number) DO NOTHING RETURNING id) "
+        "INSERT INTO jobs (kind, subject, run_at, trace, lane)"
+        "SELECT 'mail.send', id, domain_now() + make_interval(secs => $6), $7, 'outward' FROM mail");
 
-    TRY(db_exec(ctx, &insert,
+    return db_send(ctx, &insert,
         PARAMS(P(notice->id), P(notice_kind_names[notice->kind]), P(notice->payment_id), P(notice->object_id),
-            P(notice->created_at)),
-        &affected));
-    *inserted = affected > 0;
-    return NULL;
+            P(notice->created_at), P(delay), P(ctx->trace)));
 }
 
 struct error *notice_insert_again(struct ctx *ctx, const struct notice *notice, int *number)
@@ -85,7 +84,7 @@ struct error *contact_put(struct ctx *ctx, const char *payment_id, struct bytes 
 {
     SQL(put, "INSERT INTO payment_contacts (payment_id, email) VALUES ($1, $2)");
 
-    return db_exec(ctx, &put, PARAMS(P(payment_id), P(email)), NULL);
+    return db_send(ctx, &put, PARAMS(P(payment_id), P(email)));
 }
 
 struct contact {

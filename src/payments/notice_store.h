@@ -4,8 +4,8 @@
 #include "payments/notice.h"
 
 MUST_CHECK struct error *notice_get(struct ctx *ctx, const char *id, struct notice *out);
-/* The first of its kind and object, where an address may be known. */
-MUST_CHECK struct error *notice_insert(struct ctx *ctx, const struct notice *notice, bool *inserted);
+/* The first of its kind and object, and the job that sends it after `delay` seconds, where an address may be known. */
+MUST_CHECK struct error *notice_insert(struct ctx *ctx, const struct notice *notice, int64_t delay);
 /* A further one; *number is which. The payment's row is locked. */
 MUST_CHECK struct error *notice_insert_again(struct ctx *ctx, const struct notice *notice, int *number);
 MUST_CHECK struct error *notice_update(struct ctx *ctx, const struct notice *notice);

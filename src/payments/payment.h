@@ -33,6 +33,7 @@ extern const char *const payment_capture_names[];
 enum payment_confirmation { CONFIRMATION_AUTOMATIC, CONFIRMATION_MANUAL };
 extern const char *const payment_confirmation_names[];
 
+enum refund_state { REFUNDED_NONE, REFUNDED_PARTLY, REFUNDED_FULLY };
 extern const char *const refund_state_names[]; // "none", "partial", "full"
 
 /* What somebody owes and how it was paid: a row of payments. Amounts are minor units of `amount`'s currency. */

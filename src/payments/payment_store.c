@@ -68,18 +68,21 @@ static const struct field columns[] = {
 #define BY_ID                                                                                                          \
     " WHERE id = (SELECT id FROM payments WHERE id = $1"                                                               \
     "             UNION SELECT id FROM payments WHERE provider = $2 AND provider_payment_id = $1)"                     \
-    "   AND ($3::text IS NULL OR customer_id = $3)"
+    "   AND customer_id IS NOT DISTINCT FROM coalesce($3, customer_id)"
 
-static struct error *not_found(struct ctx *ctx, struct error *error)
+static struct error *no_payment(struct ctx *ctx)
 {
-    return error && error->code == E_NOT_FOUND ? error_new(ctx, E_NOT_FOUND, "There is no such payment.") : error;
+    return error_new(ctx, E_NOT_FOUND, "There is no such payment.");
 }
 
 /* Which provider a foreign id belongs to shows in its form; an id that is ours finds nothing there. */
 static struct error *find(struct ctx *ctx, const struct sql *sql, const char *id, struct payment *out)
 {
-    return not_found(ctx,
-        db_one(ctx, sql, PARAMS(P(id), P(provider_list()[0]->name), P(ctx->principal.customer_id)), columns, out));
+    bool found;
+
+    TRY(db_maybe(ctx, sql, PARAMS(P(id), P(provider_list()[0]->name), P(ctx->principal.customer_id)), columns, out,
+        &found));
+    return found ? NULL : no_payment(ctx);
 }
 
 struct error *payment_get(struct ctx *ctx, const char *id, struct payment *out)
@@ -113,21 +116,24 @@ struct error *payment_insert(struct ctx *ctx, const struct payment *payment)
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, coalesce($12::jsonb, '{}'), $13, $14, $15, $16, $17, "
         "$17, $18)");
 
-    return db_exec(ctx, &insert,
+    return db_send(ctx, &insert,
         PARAMS(P(payment->id), P(mode_names[payment->mode]), P(payment_status_names[payment->status]),
             P(payment->amount.minor), P((const char *)payment->amount.currency),
             P(payment_capture_names[payment->capture]), P(payment_confirmation_names[payment->confirmation]),
             P(payment->customer_id), P(payment->checkout_id), P(payment->description), P(payment->reference),
             P(payment->metadata), P(payment->return_url), P(payment->provider), P(payment->method_id),
-            P(payment->created_by), P(payment->created_at), P(payment->keeps_method)),
-        NULL);
+            P(payment->created_by), P(payment->created_at), P(payment->keeps_method)));
 }
 
-/* What the database works out of the amounts. */
-static const struct field generated_columns[] = {
-    FIELD(struct payment, refund_state, .names = refund_state_names),
-    FIELD_END,
-};
+/* As the database does for its column. */
+static void work_out(struct payment *payment)
+{
+    int64_t refunded = payment->amount_refunded.minor;
+
+    payment->refund_state = refunded == 0           ? REFUNDED_NONE
+        : refunded < payment->amount_captured.minor ? REFUNDED_PARTLY
+                                                    : REFUNDED_FULLY;
+}
 
 struct error *payment_update(struct ctx *ctx, struct payment *payment)
 {
@@ -139,10 +145,11 @@ struct error *payment_update(struct ctx *ctx, struct payment *payment)
         " method_fingerprint = $19, failure_class = $20, failure_code = $21, failure_message = $22, next_action = $23,"
         " next_action_url = $24, client_secret = $25, cancel_reason = $26, checked_at = $27, updated_at = $28,"
         " keeps_method = $29"
-        " WHERE id = $1 RETURNING refund_state");
+        " WHERE id = $1");
 
     payment->updated_at = ctx->now;
-    return db_one(ctx, &update,
+    work_out(payment);
+    return db_send(ctx, &update,
         PARAMS(P(payment->id), P(payment_status_names[payment->status]), P(payment->amount_captured.minor),
             P(payment->amount_refunded.minor), P(payment->amount_refunding.minor),
             P(dispute_standing_names[payment->dispute_state]), P(payment->return_url), P(payment->provider_payment_id),
@@ -152,15 +159,14 @@ struct error *payment_update(struct ctx *ctx, struct payment *payment)
             P(payment->method_fingerprint), P(payment->failure_class), P(payment->failure_code),
             P(payment->failure_message), P(payment->next_action), P(payment->next_action_url),
             P(payment->client_secret), P(payment->cancel_reason), P(payment->checked_at), P(payment->updated_at),
-            P(payment->keeps_method)),
-        generated_columns, payment);
+            P(payment->keeps_method)));
 }
 
 struct error *payment_checked(struct ctx *ctx, const char *id)
 {
     SQL(checked, "UPDATE payments SET checked_at = $2 WHERE id = $1");
 
-    return db_exec(ctx, &checked, PARAMS(P(id), P(ctx->now)), NULL);
+    return db_send(ctx, &checked, PARAMS(P(id), P(ctx->now)));
 }
 
 /* Lists ------------------------------------------------------------------------------------------------------------ */
@@ -259,15 +265,10 @@ struct error *attempt_insert(struct ctx *ctx, const struct attempt *attempt)
         "INSERT INTO attempts (id, payment_id, operation, status, phase, amount, method, confirms, off_session,"
         " api_version, created_by, created_at, updated_at)"
         "VALUES ($1, $2, $3, 'open', $4, $5, $6, $7, $8, $9, $10, $11, $11)");
-    struct error *error = db_exec(ctx, &insert,
+    return db_send(ctx, &insert,
         PARAMS(P(attempt->id), P(attempt->payment_id), P(attempt_operation_names[attempt->operation]),
             P(attempt_phase_names[attempt->phase]), P(attempt->amount), P(attempt->method), P(attempt->confirms),
-            P(attempt->off_session), P(attempt->api_version), P(attempt->created_by), P(attempt->created_at)),
-        NULL);
-
-    if (error && error->constraint && !strcmp(error->constraint, "attempts_one_open"))
-        return error_new(ctx, E_CONFLICT, "Another operation on this payment is under way.");
-    return error;
+            P(attempt->off_session), P(attempt->api_version), P(attempt->created_by), P(attempt->created_at)));
 }
 
 struct error *attempt_update(struct ctx *ctx, const struct attempt *attempt)
@@ -277,11 +278,10 @@ struct error *attempt_update(struct ctx *ctx, const struct attempt *attempt)
         " provider_request_id = coalesce($7, provider_request_id), failure_class = $8, failure_code = $9, tries = $10,"
         " updated_at = $11 WHERE id = $1");
 
-    return db_exec(ctx, &update,
+    return db_send(ctx, &update,
         PARAMS(P(attempt->id), P(attempt_status_names[attempt->status]), P(attempt_phase_names[attempt->phase]),
             P(attempt->method), P(attempt->confirms), P(attempt->off_session), P(attempt->provider_request_id),
-            P(attempt->failure_class), P(attempt->failure_code), P(attempt->tries), P(ctx->now)),
-        NULL);
+            P(attempt->failure_class), P(attempt->failure_code), P(attempt->tries), P(ctx->now)));
 }
 
 #define ATTEMPT_COLUMNS                                                                                                \
@@ -294,6 +294,24 @@ struct error *attempt_open(struct ctx *ctx, const char *payment_id, struct attem
     SQL(open, "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE payment_id = $1 AND status = 'open'");
 
     return db_maybe(ctx, &open, PARAMS(P(payment_id)), attempt_columns, out, found);
+}
+
+struct error *payment_lock_open(struct ctx *ctx, const char *id, struct payment *payment, struct attempt *attempt,
+    bool *has_attempt)
+{
+    SQL(lock,
+        "SELECT " COLUMNS " FROM payments WHERE id = $1 AND customer_id IS NOT DISTINCT FROM coalesce($2, customer_id)"
+        " FOR UPDATE");
+    SQL(open, "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE payment_id = $1 AND status = 'open'");
+    bool found;
+
+    TRY(db_ask(ctx,
+        (const struct question[]){
+            { &lock, PARAMS(P(id), P(ctx->principal.customer_id)), columns, payment, &found },
+            { &open, PARAMS(P(id)), attempt_columns, attempt, has_attempt },
+        },
+        2));
+    return found ? NULL : no_payment(ctx);
 }
 
 struct error *attempt_last(struct ctx *ctx, const char *payment_id, struct attempt *out, bool *found)

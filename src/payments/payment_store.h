@@ -3,10 +3,15 @@
 
 #include "payments/payment.h"
 
+struct attempt;
+
 /* By our id or the provider's; limited to ctx->principal's customer where it has one. */
 MUST_CHECK struct error *payment_get(struct ctx *ctx, const char *id, struct payment *out);
 /* The same, and locks the row until the transaction ends. */
 MUST_CHECK struct error *payment_lock(struct ctx *ctx, const char *id, struct payment *out);
+/* Locks a payment of ours, and reads its open attempt as it is then. */
+MUST_CHECK struct error *payment_lock_open(struct ctx *ctx, const char *id, struct payment *payment,
+    struct attempt *attempt, bool *has_attempt);
 MUST_CHECK struct error *payment_insert(struct ctx *ctx, const struct payment *payment);
 /* Writes all that may change, and updated_at. */
 MUST_CHECK struct error *payment_update(struct ctx *ctx, struct payment *payment);

@@ -47,12 +47,11 @@ struct error *refund_insert(struct ctx *ctx, const struct refund *refund)
         "INSERT INTO refunds (id, payment_id, status, amount, currency, reason, provider, provider_refund_id, origin,"
         " created_by, created_at, updated_at, note) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12)");
 
-    return db_exec(ctx, &insert,
+    return db_send(ctx, &insert,
         PARAMS(P(refund->id), P(refund->payment_id), P(refund_status_names[refund->status]), P(refund->amount.minor),
             P((const char *)refund->amount.currency), P(refund->reason), P(refund->provider),
             P(refund->provider_refund_id), P(refund_origin_names[refund->origin]), P(refund->created_by),
-            P(refund->created_at), P(refund->note)),
-        NULL);
+            P(refund->created_at), P(refund->note)));
 }
 
 struct error *refund_update(struct ctx *ctx, const struct refund *refund)
@@ -60,17 +59,16 @@ struct error *refund_update(struct ctx *ctx, const struct refund *refund)
     SQL(update,
         "UPDATE refunds SET status = $2, provider_refund_id = $3, failure_code = $4, updated_at = $5 WHERE id = $1");
 
-    return db_exec(ctx, &update,
+    return db_send(ctx, &update,
         PARAMS(P(refund->id), P(refund_status_names[refund->status]), P(refund->provider_refund_id),
-            P(refund->failure_code), P(ctx->now)),
-        NULL);
+            P(refund->failure_code), P(ctx->now)));
 }
 
 struct error *refund_next_key(struct ctx *ctx, const struct refund *refund)
 {
     SQL(next, "UPDATE refunds SET key_number = key_number + 1 WHERE id = $1 AND key_number = $2");
 
-    return db_exec(ctx, &next, PARAMS(P(refund->id), P(refund->key_number)), NULL);
+    return db_send(ctx, &next, PARAMS(P(refund->id), P(refund->key_number)));
 }
 
 struct error *refund_known(struct ctx *ctx, const char *payment_id, const char *id, const char *reference,
