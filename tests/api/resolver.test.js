@@ -441,3 +441,52 @@ describe('a creation that was believed lost and comes about late', () => {
     assert.deepEqual([(await get(till, payment.id)).status, (await get(till, other.id)).status], ['succeeded', 'succeeded']);
   });
 });
+
+describe('maintenance that cron asks for, twice, at once and late', () => {
+  let till;
+  before(async () => { till = await startTill({ env: QUICK }); await till.sandbox.dials(noWebhooks); });
+  after(() => closed(till));
+  const KINDS = ['resolve', 'sweep', 'jobs', 'retention', 'seal'];
+  const run = (kind, apiKey) => till.api('POST', `/api/v1/maintenance/${kind}`, { apiKey });
+
+  /** Four of each kind at once; how they went. */
+  const all = async (apiKey) => {
+    const answers = await Promise.all(KINDS.flatMap((kind) => Array.from({ length: 4 }, () => run(kind, apiKey))));
+    for (const { status, body, text } of answers) assert.ok(status === 200 && ['done', 'already_running'].includes(body.status), text);
+    return answers.map(({ body }) => body);
+  };
+
+  test('does each thing once', async () => {
+    const key = await till.makeKey('maintenance:run');
+    const atTheBank = (await pay(till, { payment_method_id: 'pm_card_authenticationRequired' })).body;
+    const waiting = (await pay(till, { confirm: false })).body;
+    await till.sandbox.dials({ ...noWebhooks, rules: [{ operation: 'POST /v1/payment_intents/{id}/confirm', action: 'error_500_executed', times: 3 }] });
+    const lost = await Promise.all(Array.from({ length: 3 }, () => pay(till)));
+    for (const { status, text } of lost) assert.equal(status, 202, text);
+    await advance(till, 60); // cron had a pause
+    await until(async () => {
+      const ran = await all(key);
+      for (const kind of KINDS) assert.ok(ran.some((one) => one.kind === kind && one.status === 'done'), kind);
+      return (await till.db.value("SELECT count(*) FROM payments WHERE status = 'unknown'")) === '0';
+    }, 'what was lost is found');
+    await advance(till, 90000); // and is a day late
+    await all(key);
+    await until(async () => {
+      await run('resolve', key);
+      return (await statusOf(till, waiting.id)) === 'cancelled';
+    }, 'what nobody wanted any more is over');
+    const twice = await till.db.rows(`SELECT object, action FROM audit_log WHERE action IN ('payment.succeeded', 'payment.cancelled') GROUP BY 1, 2 HAVING count(*) > 1`);
+    assert.deepEqual(twice, []);
+    for (const { body } of lost) assert.equal((await oracle(till, body.id)).executed, 1);
+    assert.deepEqual([await statusOf(till, atTheBank.id), await statusOf(till, waiting.id)], ['cancelled', 'cancelled']);
+    const { body: listed } = await till.api('GET', '/api/v1/maintenance', { apiKey: key });
+    for (const kind of KINDS) assert.ok(listed.data.some((one) => one.kind === kind && one.finished_at && one.result), kind);
+    const doctor = JSON.parse((await till.command('doctor', '--json')).stdout);
+    assert.ok(doctor.some(({ code, level }) => code === 'MAINTENANCE' && level !== 'FAIL'), JSON.stringify(doctor.map(({ code }) => code)));
+  });
+
+  test('and only for a key that may', async () => {
+    const other = await till.makeKey('payments:write payments:read');
+    for (const kind of KINDS) isProblem(await run(kind, other), 403, 'FORBIDDEN');
+  });
+});

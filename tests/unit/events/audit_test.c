@@ -1,6 +1,8 @@
 /* The audit log and its chain: what was written can be neither changed nor removed without being found. */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/arena.h"
 #include "db/db.h"
@@ -183,6 +185,68 @@ START_TEST(test_writers_and_sealers_at_once_make_one_chain)
 }
 END_TEST
 
+/* One who has written and does not end, and one who writes meanwhile. */
+struct meeting {
+    atomic_bool written, done;
+    bool waited; // the second one did not come through while the first one was open
+    struct error *errors[2];
+};
+
+static bool comes_true(atomic_bool *flag)
+{
+    int64_t until = monotonic_ms() + 20000;
+
+    while (!atomic_load(flag) && monotonic_ms() < until)
+        nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+    return atomic_load(flag);
+}
+
+static struct error *write_and_stay(struct ctx *own, struct meeting *meeting)
+{
+    TRY(audit_add(own, "open.first", "slow", NULL));
+    atomic_store(&meeting->written, true);
+    meeting->waited = !comes_true(&meeting->done);
+    return audit_add(own, "open.last", "slow", NULL);
+}
+
+static struct error *write_meanwhile(struct ctx *own, struct meeting *meeting)
+{
+    int64_t sealed;
+
+    if (!comes_true(&meeting->written))
+        return NULL;
+    for (int i = 0; i < 20; i++)
+        TRY(audit_add(own, "open.meanwhile", "quick", NULL));
+    return audit_seal(own, &sealed);
+}
+
+static void meet(struct ctx *own, int number, void *to)
+{
+    struct meeting *meeting = to;
+
+    if (number == 0) {
+        meeting->errors[0] = IN_TX(own, write_and_stay(own, meeting));
+    } else {
+        meeting->errors[1] = write_meanwhile(own, meeting);
+        atomic_store(&meeting->done, true);
+    }
+}
+
+START_TEST(test_an_open_writer_keeps_nobody_waiting)
+{
+    struct meeting meeting = { 0 };
+    const char *why;
+
+    together(2, meet, &meeting);
+    ok(meeting.errors[0]);
+    ok(meeting.errors[1]);
+    ck_assert(!meeting.waited);
+    seal_all();
+    ck_assert_str_eq(broken(&why), "");
+    ck_assert_str_eq(testdb_value("SELECT max(seq) FROM audit_chain"), "22");
+}
+END_TEST
+
 START_TEST(test_nobody_changes_the_log)
 {
     static const char *const statements[] = { "UPDATE audit_log SET action = 'x'", "DELETE FROM audit_log",
@@ -257,6 +321,7 @@ int main(void)
     add_case(suite, "undone", test_what_was_undone_is_not_written, 1);
     add_case(suite, "chain", test_a_whole_chain_verifies, 1);
     add_case(suite, "race", test_writers_and_sealers_at_once_make_one_chain, 1);
+    add_case(suite, "meeting", test_an_open_writer_keeps_nobody_waiting, 1);
     add_case(suite, "rights", test_nobody_changes_the_log, 6);
     add_case(suite, "links", test_the_application_cannot_forge_a_link, 1);
     add_case(suite, "events", test_an_event_is_told_with_what_it_is_about, 1);
