@@ -4,10 +4,12 @@
 
 /** Times in the viewer's own zone; UTC stays in the title. A day is a day, and an age is the same everywhere. */
 function localTimes() {
-  const format = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' });
+  const shape = { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' };
+  const format = new Intl.DateTimeFormat('en-GB', shape);
+  const precise = new Intl.DateTimeFormat('en-GB', { ...shape, second: '2-digit' });
   for (const time of document.querySelectorAll('time[datetime*="T"]:not(.age)')) {
     const date = new Date(time.dateTime);
-    if (!Number.isNaN(date.getTime())) time.textContent = format.format(date);
+    if (!Number.isNaN(date.getTime())) time.textContent = (time.className === 'moment' ? precise : format).format(date);
   }
 }
 

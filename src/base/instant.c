@@ -100,6 +100,19 @@ const char *instant_format(struct arena *arena, struct instant instant, bool pre
     return precise ? arena_printf(arena, "%s.%06dZ", text, (int)fraction) : arena_printf(arena, "%sZ", text);
 }
 
+const char *instant_words(struct arena *arena, struct instant instant)
+{
+    static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov",
+        "Dec" };
+    int64_t seconds = within_calendar(instant_to_unix(instant));
+    int64_t days = floor_divide(seconds, DAY_SECONDS);
+    int64_t of_day = seconds - days * DAY_SECONDS;
+    struct date date = date_of_days(days);
+
+    return arena_printf(arena, "%d %s %d, %02d:%02d UTC", (int)date.day, months[date.month - 1], (int)date.year,
+        (int)(of_day / 3600), (int)(of_day / 60 % 60));
+}
+
 /* Takes exactly `digits` digits; *ok turns false and stays so when they are not there. */
 static int64_t take_number(const char **at, int digits, bool *ok)
 {

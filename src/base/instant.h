@@ -19,6 +19,9 @@ struct instant instant_add_seconds(struct instant instant, int64_t seconds);
 /* RFC 3339 in UTC: "2026-11-21T07:29:57Z", with six digits of fraction only where `precise`. */
 const char *instant_format(struct arena *arena, struct instant instant, bool precise);
 
+/* For people: "28 Nov 2026, 15:01 UTC". */
+const char *instant_words(struct arena *arena, struct instant instant);
+
 /* RFC 3339, and PostgreSQL's own text form. False when it is not a time; *out is then unchanged. */
 bool instant_parse(const char *text, struct instant *out);
 

@@ -10,6 +10,7 @@
 #include "base/ctx.h"
 #include "base/field.h"
 #include "base/log.h"
+#include "events/decision.h"
 #include "pages/admin_view.h"
 #include "web/reply.h"
 #include "web/request.h"
@@ -25,13 +26,16 @@ static const struct entry {
     { NULL, "/admin/tasks", "Task inbox" },
     { "Money", "/admin/payments", "Payments" },
     { "Money", "/admin/refunds", "Refunds" },
+    { "Money", "/admin/refunds/approvals", "Approvals" },
     { "Money", "/admin/customers", "Customers" },
     { "Money", "/admin/disputes", "Disputes" },
-    { "Operations", "/admin/webhooks", "Webhooks" },
-    { "Operations", "/admin/reconciliation", "Reconciliation" },
-    { "Operations", "/admin/analytics", "Analytics" },
-    { "Operations", "/admin/audit", "Audit log" },
-    { "Settings", "/admin/developers", "Developers" },
+    { "Books", "/admin/reconciliation", "Reconciliation" },
+    { "Books", "/admin/reconciliation/payouts", "Payouts" },
+    { "Books", "/admin/analytics", "Analytics" },
+    { "Books", "/admin/audit", "Audit log" },
+    { "Connections", "/admin/webhooks", "Webhooks in" },
+    { "Connections", "/admin/webhooks/endpoints", "Webhooks out" },
+    { "Connections", "/admin/developers", "Developers" },
     { "Settings", "/admin/users", "Users" },
     { "Settings", "/admin/settings", "Settings" },
     { "Settings", "/admin/doctor", "Doctor" },
@@ -62,14 +66,58 @@ static bool is_below(const char *path, const char *parent)
     return strncmp(path, parent, length) == 0 && (path[length] == '\0' || path[length] == '/');
 }
 
+/* The entry that leads nearest to this page. */
+static const struct entry *entry_of(const char *path)
+{
+    const struct entry *nearest = NULL;
+
+    for (size_t i = 0; i < MENU_SIZE; i++) {
+        if (is_below(path, menu[i].path) && (!nearest || strlen(menu[i].path) > strlen(nearest->path)))
+            nearest = &menu[i];
+    }
+    return nearest;
+}
+
 /* Without the second factor that is required nothing opens. */
 static bool is_locked(const struct request *r)
 {
     return !r->session->has_second_factor && strcmp(r->ctx->config->second_factor, "required") == 0;
 }
 
-static json_t *nav(struct request *r)
+/* What waits for a person, for the menu. */
+struct waiting {
+    int64_t tasks, approvals;
+};
+
+static struct error *count_waiting(struct request *r, struct waiting *out)
 {
+    struct field_list counts;
+
+    *out = (struct waiting){ 0 };
+    if (is_locked(r) || !admin_may(r, "decisions:read"))
+        return NULL;
+    TRY(decision_counts(r->ctx, &counts));
+    const struct decision_count *count = counts.items;
+    for (size_t i = 0; i < counts.count; i++) {
+        out->tasks += count[i].count;
+        if (strcmp(count[i].kind, "refund_approval") == 0)
+            out->approvals = count[i].count;
+    }
+    return NULL;
+}
+
+static json_t *count_view(const struct waiting *waiting, const char *path)
+{
+    int64_t count = strcmp(path, "/admin/tasks") == 0   ? waiting->tasks
+        : strcmp(path, "/admin/refunds/approvals") == 0 ? waiting->approvals
+                                                        : 0;
+
+    return count ? json_integer(count) : json_null();
+}
+
+static json_t *nav(struct request *r, const struct waiting *waiting)
+{
+    const struct entry *current = entry_of(r->path);
     json_t *groups = json_in(r->ctx->arena, json_array()), *entries = NULL;
     const char *group = "";
 
@@ -87,8 +135,8 @@ static json_t *nav(struct request *r)
             group = own ? own : "";
         }
         json_array_append_new(entries,
-            json_pack("{ss, ss, sb}", "path", menu[i].path, "word", menu[i].word, "current",
-                is_below(r->path, menu[i].path)));
+            json_pack("{ss, ss, sb, so}", "path", menu[i].path, "word", menu[i].word, "current", &menu[i] == current,
+                "count", count_view(waiting, menu[i].path)));
     }
     return groups;
 }
@@ -146,11 +194,13 @@ static struct error *add_flash(struct request *r, json_t *view)
 struct error *admin_page(struct request *r, int status, const char *template, const char *title, json_t *view)
 {
     json_t *whole = json_in(r->ctx->arena, view ? json_copy(view) : json_object());
+    struct waiting waiting;
 
     json_object_set_new(whole, "title", json_string(title));
     json_object_set_new(whole, "mode", json_string(mode_names[r->ctx->config->mode]));
     if (r->session) {
-        json_object_set(whole, "nav", nav(r));
+        TRY(count_waiting(r, &waiting));
+        json_object_set(whole, "nav", nav(r, &waiting));
         json_object_set_new(whole, "csrf", json_string(r->session->csrf));
         TRY(add_user(r, whole));
         TRY(add_flash(r, whole));

@@ -122,6 +122,14 @@ static json_t *pairs_of(struct ctx *ctx, json_t *details)
     return pairs;
 }
 
+/* What of them is seen before one opens them. */
+static const char *first_of(struct ctx *ctx, json_t *pairs)
+{
+    const json_t *first = json_array_get(pairs, 0);
+
+    return first ? arena_printf(ctx->arena, "%s %s", json_get_text(first, "name"), json_get_text(first, "value")) : "";
+}
+
 static const char *or_nothing(const char *text)
 {
     return text ? text : "";
@@ -131,13 +139,14 @@ static json_t *entry_view(struct ctx *ctx, const struct audit_entry *entry, cons
 {
     const char *name = entry->principal ? json_get_text(names, entry->principal) : NULL;
     const char *object_name = entry->object ? json_get_text(names, entry->object) : NULL;
+    json_t *pairs = pairs_of(ctx, entry->details);
 
-    return json_pack("{so, ss, ss, so, so, ss, so, so, so, so, sb}", "at", view_time(ctx, entry->at), "kind",
+    return json_pack("{so, ss, ss, so, so, ss, so, so, so, sb, ss, so, sb}", "at", view_time(ctx, entry->at), "kind",
         kind_word(ctx, entry->principal_kind), "who", name ? name : or_nothing(entry->principal), "who_id",
         view_text(entry->principal), "address", view_text(entry->address), "action", entry->action, "object",
         view_text(entry->object), "object_name", view_text(object_name), "object_link",
-        view_text(entry->object ? view_place(ctx, entry->object) : NULL), "details", pairs_of(ctx, entry->details),
-        "sealed", entry->sealed);
+        view_text(entry->object ? view_place(ctx, entry->object) : NULL), "has_details", json_array_size(pairs) > 0,
+        "first_detail", first_of(ctx, pairs), "details", pairs, "sealed", entry->sealed);
 }
 
 static json_t *view_of_query(struct request *r, const struct query *query)

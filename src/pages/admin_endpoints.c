@@ -100,7 +100,7 @@ struct error *admin_endpoints(struct request *r)
     json_t *view;
 
     TRY(list_view(r, &typed, &view));
-    return admin_page(r, 200, "admin/endpoints", "Your endpoints", view);
+    return admin_page(r, 200, "admin/endpoints", "Webhooks out", view);
 }
 
 /* The types of a form as the rules take them; NULL for none. */
@@ -149,7 +149,7 @@ struct error *admin_endpoint_create(struct request *r)
     if (!error)
         return show_secret(r, &endpoint, secret);
     TRY(list_view(r, &form, &view));
-    return admin_refused(r, error, "admin/endpoints", "Your endpoints", view);
+    return admin_refused(r, error, "admin/endpoints", "Webhooks out", view);
 }
 
 /* One endpoint ------------------------------------------------------------------------------------------------------ */

@@ -248,6 +248,16 @@ static json_t *tile(const char *label, const char *value, const char *was, json_
         link);
 }
 
+/* The same with a line of its own for what it is worth. */
+static json_t *worth_tile(const char *label, const char *value, const char *worth, const char *was, json_t *change,
+    const char *link)
+{
+    json_t *view = tile(label, value, was, change, link);
+
+    json_object_set_new(view, "worth", *worth ? json_string(worth) : json_null());
+    return view;
+}
+
 static int64_t counted(const struct field_list *figures, const char *measure, const char *class)
 {
     const struct figure_filter filter = { .measure = measure, .class = class };
@@ -265,17 +275,12 @@ static const char *rate_words(struct ctx *ctx, int64_t rate)
     return rate < 0 ? "–" : chart_words(ctx, "%", rate);
 }
 
-/* "2 · $14.00, €3.00": how many, and how much in each currency. */
-static const char *count_and_amounts(const struct span *span, const struct field_list *figures, const char *measure,
+/* "$14.00, €3.00": how much in each currency. */
+static const char *amounts(const struct span *span, const struct field_list *figures, const char *measure,
     const char *const *classes)
 {
     struct buf text = { .arena = span->ctx->arena };
-    int64_t count = 0;
-    bool any = false;
 
-    for (const char *const *class = classes; *class; class ++)
-        count += counted(figures, measure, *class);
-    buf_printf(&text, "%lld", (long long)count);
     for (size_t i = 0; i < span->currency_count; i++) {
         int64_t amount = 0;
         for (const char *const *class = classes; *class; class ++) {
@@ -284,10 +289,8 @@ static const char *count_and_amounts(const struct span *span, const struct field
                 .currency = span->currencies[i] };
             amount += statistics_add_up(figures, &filter).amount;
         }
-        if (!amount)
-            continue;
-        buf_printf(&text, "%s%s", any ? ", " : " · ", chart_words(span->ctx, span->currencies[i], amount));
-        any = true;
+        if (amount)
+            buf_printf(&text, "%s%s", text.length ? ", " : "", chart_words(span->ctx, span->currencies[i], amount));
     }
     return buf_string(&text);
 }
@@ -302,6 +305,19 @@ static int64_t count_classes(const struct field_list *figures, const char *measu
     for (; *classes; classes++)
         count += counted(figures, measure, *classes);
     return count;
+}
+
+/* How many there are, what they are worth, and what it was then. */
+static json_t *counted_tile(const struct span *span, const struct field_list *now, const struct field_list *then,
+    const char *label, const char *measure, const char *const *classes, const char *link)
+{
+    struct ctx *ctx = span->ctx;
+    int64_t today = count_classes(now, measure, classes), before = count_classes(then, measure, classes);
+    const char *worth_then = amounts(span, then, measure, classes);
+
+    return worth_tile(label, number(ctx, today), amounts(span, now, measure, classes),
+        arena_printf(ctx->arena, "%s%s%s", number(ctx, before), *worth_then ? " · " : "", worth_then),
+        change_view(ctx, today, before), link);
 }
 
 static void add_volume_tiles(const struct span *span, const struct field_list *now, const struct field_list *then,
@@ -334,16 +350,8 @@ static json_t *tiles_view(const struct span *span, const struct field_list *now,
         tile("Success rate", rate_words(ctx, statistics_success_rate(now, &any)),
             rate_words(ctx, statistics_success_rate(then, &any)), json_null(), "/admin/analytics"));
     json_array_append_new(tiles,
-        tile("Refunds", count_and_amounts(span, now, "refund", refunds_that_count),
-            count_and_amounts(span, then, "refund", refunds_that_count),
-            change_view(ctx, count_classes(now, "refund", refunds_that_count),
-                count_classes(then, "refund", refunds_that_count)),
-            "/admin/refunds"));
-    json_array_append_new(tiles,
-        tile("Disputes", count_and_amounts(span, now, "dispute", all_disputes),
-            count_and_amounts(span, then, "dispute", all_disputes),
-            change_view(ctx, count_classes(now, "dispute", all_disputes), count_classes(then, "dispute", all_disputes)),
-            "/admin/disputes"));
+        counted_tile(span, now, then, "Refunds", "refund", refunds_that_count, "/admin/refunds"));
+    json_array_append_new(tiles, counted_tile(span, now, then, "Disputes", "dispute", all_disputes, "/admin/disputes"));
     return tiles;
 }
 

@@ -215,8 +215,8 @@ static json_t *customer_view(struct request *r, const struct whole *whole)
     return json_pack("{ss, ss, ss, ss?, ss?, ss?, sb, sb}", "id", customer->id, "reveal",
         arena_printf(r->ctx->arena, HERE "/%s/reveal", whole->payment.id), "link",
         arena_printf(r->ctx->arena, "/admin/customers/%s", customer->id), "reference", customer->reference, "name",
-        shows ? customer->name : admin_masked(r->ctx, customer->name), "email",
-        shows ? customer->email : admin_masked(r->ctx, customer->email), "revealed", shows, "may_reveal",
+        shows ? customer->name : view_masked(r->ctx, customer->name), "email",
+        shows ? customer->email : view_masked(r->ctx, customer->email), "revealed", shows, "may_reveal",
         !shows && admin_may(r, "customers:reveal") && (customer->name || customer->email));
 }
 
@@ -314,8 +314,9 @@ static json_t *tasks_of(struct ctx *ctx, const struct whole *whole, bool *resolv
         *resolvable |= !is_approval(&rows[i]);
         if (!is_approval(&rows[i])) // those have a place of their own
             json_array_append_new(list,
-                json_pack("{ss, ss, so}", "known", rows[i].known, "suggestion", rows[i].suggestion, "age",
-                    view_age(ctx, rows[i].created_at)));
+                json_pack("{ss, ss, so, ss}", "known", rows[i].known, "suggestion", rows[i].suggestion, "age",
+                    view_age(ctx, rows[i].created_at), "link",
+                    arena_printf(ctx->arena, "/admin/tasks/%s", rows[i].id)));
     }
     return list;
 }

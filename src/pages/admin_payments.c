@@ -179,13 +179,21 @@ static json_t *more_badges(struct ctx *ctx, const struct found_payment *found)
     return list;
 }
 
+/* Enough of an id to tell rows apart. */
+static const char *tail_of(const char *id)
+{
+    size_t length = strlen(id);
+
+    return length > 6 ? id + length - 6 : id;
+}
+
 static json_t *row_of(struct ctx *ctx, const struct found_payment *found)
 {
     const char *customer = found->customer_reference ? found->customer_reference : found->customer_id;
 
-    return json_pack("{ss, ss, so, ss?, so, so, so, so, ss?, ss, ss?, ss?}", "id", found->id, "link",
-        arena_printf(ctx->arena, HERE "/%s", found->id), "time", view_time(ctx, found->created_at), "customer",
-        customer, "customer_link",
+    return json_pack("{ss, ss, ss, so, ss?, so, so, so, so, ss?, ss, ss?, ss?}", "id", found->id, "tail",
+        tail_of(found->id), "link", arena_printf(ctx->arena, HERE "/%s", found->id), "time",
+        view_time(ctx, found->created_at), "customer", customer, "customer_link",
         found->customer_id ? json_string(arena_printf(ctx->arena, "/admin/customers/%s", found->customer_id))
                            : json_null(),
         "amount", view_money(ctx, found->amount), "badge", badge_of(ctx, found), "more", more_badges(ctx, found),

@@ -86,28 +86,6 @@ const char *admin_person(struct ctx *ctx, const char *id)
     return strlen(id) == API_KEY_ID && !strchr(id, '_') ? arena_printf(ctx->arena, "the shop, with key %s", id) : id;
 }
 
-static const char *masked_word(struct ctx *ctx, const char *word, size_t length)
-{
-    size_t first = 1;
-
-    while (first < length && ((unsigned char)word[first] & 0xc0) == 0x80) // the rest of one character
-        first++;
-    return length ? arena_printf(ctx->arena, "%.*s•••", (int)first, word) : "";
-}
-
-const char *admin_masked(struct ctx *ctx, const char *text)
-{
-    const char *at = text ? strrchr(text, '@') : NULL;
-    const char *dot = at ? strrchr(at, '.') : NULL;
-
-    if (!text)
-        return NULL;
-    if (!at)
-        return masked_word(ctx, text, strlen(text));
-    return arena_printf(ctx->arena, "%s@%s%s", masked_word(ctx, text, (size_t)(at - text)),
-        masked_word(ctx, at + 1, dot ? (size_t)(dot - at - 1) : strlen(at + 1)), dot ? dot : "");
-}
-
 /* Who did it: a person by name, the rest by what they are. */
 static const char *doer(struct ctx *ctx, const struct story *row)
 {

@@ -11,7 +11,4 @@ json_t *admin_story(struct ctx *ctx, const struct story_list *list);
 /* Who that is, for a page: a user's name, or what kind of caller. */
 const char *admin_person(struct ctx *ctx, const char *id);
 
-/* "k•••@p•••.example": enough to compare with, too little to write to. */
-const char *admin_masked(struct ctx *ctx, const char *text);
-
 #endif

@@ -64,12 +64,9 @@ static bool parts_of(struct instant instant, struct tm *out)
 
 json_t *view_time(struct ctx *ctx, struct instant instant)
 {
-    struct tm parts;
-
-    if (!parts_of(instant, &parts))
+    if (!instant_is_set(instant))
         return json_null();
-    return json_pack("{ss, ss}", "text",
-        arena_printf(ctx->arena, "%s, %02d:%02d UTC", day_text(ctx, &parts), parts.tm_hour, parts.tm_min), "utc",
+    return json_pack("{ss, ss}", "text", instant_words(ctx->arena, instant), "utc",
         instant_format(ctx->arena, instant, false));
 }
 

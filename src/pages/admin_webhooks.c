@@ -200,8 +200,8 @@ static struct error *list_page(struct request *r, const struct webhooks_query *q
     json_object_set_new(view, "may_replay", json_boolean(events.count > 0 && admin_may(r, "webhooks:write")));
     json_object_set_new(view, "may_endpoints", json_boolean(admin_may(r, "endpoints:read")));
     json_object_set_new(view, "at_once", json_integer(AT_ONCE));
-    return refused ? admin_refused(r, refused, "admin/webhooks", "Webhooks", view)
-                   : admin_page(r, 200, "admin/webhooks", "Webhooks", view);
+    return refused ? admin_refused(r, refused, "admin/webhooks", "Webhooks in", view)
+                   : admin_page(r, 200, "admin/webhooks", "Webhooks in", view);
 }
 
 struct error *admin_webhooks(struct request *r)

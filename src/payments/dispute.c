@@ -75,7 +75,7 @@ static struct error *tell(struct ctx *ctx, const struct dispute *dispute)
     return decision_ask(ctx, "dispute", dispute->id, dispute->amount,
         arena_printf(ctx->arena, "The payer of %s contests it with the bank (%s); evidence is taken until %s.",
             dispute->payment_id, dispute->reason ? dispute->reason : "no reason given",
-            instant_is_set(dispute->due_by) ? instant_format(ctx->arena, dispute->due_by, false) : "the provider says"),
+            instant_is_set(dispute->due_by) ? instant_words(ctx->arena, dispute->due_by) : "the provider says"),
         "Send evidence of the delivery at the provider, or accept the dispute.");
 }
 
