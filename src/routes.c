@@ -411,6 +411,8 @@ const struct route routes[] = {
         .answer = ANSWER_PAGE, .summary = "Cancel it" },
     { "POST", "/admin/payments/{id}/sync", admin_payment_sync, ACCESS_OPERATOR, .scope = "payments:write",
         .answer = ANSWER_PAGE, .summary = "Ask the provider how it stands" },
+    { "POST", "/admin/payments/{id}/receipt", admin_payment_receipt, ACCESS_OPERATOR, .scope = "payments:write",
+        .answer = ANSWER_PAGE, .summary = "Send the receipt by mail, again" },
     { "POST", "/admin/payments/{id}/retry", admin_payment_retry, ACCESS_OPERATOR, .scope = "decisions:write",
         .answer = ANSWER_PAGE, .summary = "Try work again that is out of tries" },
     { "POST", "/admin/payments/{id}/resolve", admin_payment_resolve, ACCESS_OPERATOR, .scope = "decisions:write",

@@ -11,12 +11,14 @@
 #include "events/audit.h"
 #include "events/decision.h"
 #include "http/breaker.h"
+#include "http/smtp.h"
 #include "pages/admin.h"
 #include "pages/admin_once.h"
 #include "pages/admin_story.h"
 #include "pages/admin_view.h"
 #include "payments/approval.h"
 #include "payments/dispute.h"
+#include "payments/notice.h"
 #include "payments/payment.h"
 #include "payments/payment_store.h"
 #include "payments/refund.h"
@@ -347,11 +349,12 @@ static json_t *actions(struct request *r, const struct whole *whole, bool resolv
     bool cancel = writes && is_cancellable(payment);
     bool refund = admin_may(r, "refunds:request") && is_refundable(payment);
     bool sync = writes && payment->provider_payment_id;
+    bool receipt = writes && payment->amount_captured.minor > 0 && r->ctx->config->smtp_url;
     bool retry = decides && whole->dead.count > 0, resolve = decides && resolvable;
 
-    return json_pack("{sb, sb, sb, sb, sb, sb, sb, sb, so, ss}", "capture", capture, "cancel", cancel, "holds",
-        payment->status == PAYMENT_AUTHORIZED, "refund", refund, "sync", sync, "retry", retry, "resolve", resolve,
-        "any", capture || cancel || refund || sync || retry || resolve, "left",
+    return json_pack("{sb, sb, sb, sb, sb, sb, sb, sb, sb, so, ss}", "capture", capture, "cancel", cancel, "holds",
+        payment->status == PAYMENT_AUTHORIZED, "refund", refund, "sync", sync, "receipt", receipt, "retry", retry,
+        "resolve", resolve, "any", capture || cancel || refund || sync || receipt || retry || resolve, "left",
         view_money(r->ctx, in(payment, left_of(payment))), "value", money_value(r->ctx->arena, payment->amount));
 }
 
@@ -514,6 +517,24 @@ struct error *admin_payment_sync(struct request *r)
     if (error)
         return error->code == E_NOT_FOUND ? error : show(r, request_path(r, "id"), error, false);
     return admin_done(r, link_of(r->ctx, &payment), "This is how the provider says it stands.");
+}
+
+/* To the address that was typed, or to whom it went. */
+struct error *admin_payment_receipt(struct request *r)
+{
+    const char *email = form_text(r, "email"), *why = *email ? check_mail_address(r->ctx, email) : NULL;
+    struct payment payment;
+    struct notice notice;
+    struct error *error = NULL;
+
+    TRY(payment_get(r->ctx, request_path(r, "id"), &payment));
+    if (why)
+        error_add_field(r->ctx, &error, "#/email", "%s", why);
+    else
+        error = notice_receipt_again(r->ctx, payment.id, *email ? email : NULL, NULL, &notice);
+    if (error)
+        return show(r, payment.id, error, false);
+    return admin_done(r, link_of(r->ctx, &payment), "The receipt is on its way.");
 }
 
 struct error *admin_payment_retry(struct request *r)

@@ -10,6 +10,7 @@ struct error *admin_payment(struct request *r);
 struct error *admin_payment_capture(struct request *r);
 struct error *admin_payment_cancel(struct request *r);
 struct error *admin_payment_sync(struct request *r);
+struct error *admin_payment_receipt(struct request *r);
 struct error *admin_payment_retry(struct request *r);
 struct error *admin_payment_resolve(struct request *r);
 struct error *admin_payment_reveal(struct request *r);

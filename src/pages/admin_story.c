@@ -23,6 +23,7 @@ static const struct {
     { "payment.cancel_requested", TONE_MUTED, "Cancelling was asked for" },
     { "payment.sync_requested", TONE_MUTED, "The provider was asked how it stands" },
     { "payment.retried", TONE_MUTED, "Work that had run out of tries was begun again" },
+    { "receipt.asked", TONE_MUTED, "The receipt was sent for again" },
     { "payment.resolved", TONE_MUTED, "Open tasks were marked as resolved" },
     { "payment.requires_action", TONE_INFO, "The bank asked the payer to confirm (3-D Secure)" },
     { "payment.processing", TONE_INFO, "On its way at the provider" },

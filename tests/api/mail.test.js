@@ -8,6 +8,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { startMailbox } = require('../lib/mailbox.js');
 const { makeDirectory, sleep, startTill, until } = require('../lib/till.js');
+const { signIn } = require('../lib/admin.js');
 const { act, closed, isProblem, newKey, paid, pay, pointers, usd } = require('./books.js');
 
 const MERCHANT = 'Käse & Söhne <b>"Ltd"</b>';
@@ -97,6 +98,26 @@ test('when the bank wants the payer, who is reminded while it does', async () =>
   assert.equal((await fetch(mail.text.match(/http:\S+\/checkout\/\S+/)[0])).status, 200);
   assert.equal((await settled(gone.id, 'dropped'))[0].kind, 'action');
   assert.deepEqual(box.to('gone@payer.example'), []);
+});
+
+test('the receipt again, from the dashboard', async () => {
+  const payment = await paid(till, { receipt_email: 'emil@payer.example' });
+  const [finance, support] = [await signIn(till, 'finance'), await signIn(till, 'support')];
+  await arrives('emil@payer.example');
+  const address = `/admin/payments/${payment.id}/receipt`;
+  assert.match((await finance.get(`/admin/payments/${payment.id}`)).text, /data-test="receipt"/);
+  assert.doesNotMatch((await support.get(`/admin/payments/${payment.id}`)).text, /data-test="receipt"/);
+  assert.equal((await support.post(address)).status, 403);
+  const refused = await finance.post(address, { email: 'not an address' });
+  assert.deepEqual([refused.status, /id="w-email"/.test(refused.text)], [400, true]);
+  assert.match((await finance.submit(address, { email: '' })).text, /The receipt is on its way/);
+  await arrives('emil@payer.example', 2);
+  await finance.submit(address, { email: 'fritz@payer.example' });
+  await arrives('fritz@payer.example');
+  const audit = await till.db.rows(`SELECT principal FROM audit_log WHERE action = 'receipt.asked' AND object = '${payment.id}'`);
+  assert.deepEqual(audit.map((entry) => entry.principal), [finance.user.id, finance.user.id]);
+  const never = (await pay(till, { confirmation_method: 'manual' })).body;
+  assert.doesNotMatch((await finance.get(`/admin/payments/${never.id}`)).text, /data-test="receipt"/);
 });
 
 test('the receipt again, in a language, to another address', async () => {

@@ -47,7 +47,7 @@ const WHO = [
   ['POST', /^\/admin\/payments\/\{id\}\/refund$/, 'OAFS'],
   ['GET', /^\/admin\/payments/, ALL],
   ['POST', /^\/admin\/payments\/views/, ALL],
-  ['POST', /^\/admin\/payments\/\{id\}\/(capture|cancel|sync)$/, 'OAF'],
+  ['POST', /^\/admin\/payments\/\{id\}\/(capture|cancel|sync|receipt)$/, 'OAF'],
   ['POST', /^\/admin\/payments\/\{id\}\/(retry|resolve|reveal)$/, 'OAFR'],
 
   ['GET', /^\/api\/v1\/(payments|payment-methods|refunds|checkout|decisions|disputes)/, ALL],

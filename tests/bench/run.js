@@ -12,6 +12,7 @@ const path = require('node:path');
 const { promisify } = require('node:util');
 const { WEBHOOK_SECRET, childrenOf, freePort, makeDirectory, startProcess, startTill, startWebServer, stopProcess, top, until } =
   require('../lib/till.js');
+const { measureLists, printLists } = require('./lists.js');
 const { logPosition, ofRequest, pgbenchScript, readLog } = require('./statements.js');
 
 const run = promisify(execFile);
@@ -278,8 +279,13 @@ function filesOf(till, dir, work) {
   return files;
 }
 
-async function main() {
-  const wanted = options();
+async function benchLists(wanted) {
+  if (wanted.works.length && !wanted.works.includes('lists')) return null;
+  return measureLists({ build, quick: wanted.quick });
+}
+
+/** Webhooks, payments, pages: what is carried. */
+async function benchWorks(wanted) {
   const dir = makeDirectory();
   const provider = await startProvider();
   let till, constant;
@@ -290,7 +296,7 @@ async function main() {
     await fill(till, provider, dir, wanted.quick ? 200 : 1000);
     constant = await startConstant(dir);
     const chosen = works.filter((work) => !wanted.works.length || wanted.works.some((name) => work.name.includes(name)));
-    if (!chosen.length) throw new Error(`no work has such a name; there are: ${works.map((work) => work.name).join('; ')}`);
+    if (!chosen.length) throw new Error(`no work has such a name; there are: ${works.map((work) => work.name).join('; ')}; lists`);
     const result = chosen.map((work) => ({
       work, files: filesOf(till, dir, work), pgbench: [], constant: [], shapes: shapesOf(work).map((shape) => ({ load: shape, rounds: [] })),
     }));
@@ -310,15 +316,23 @@ async function main() {
     await till.db.value(`ALTER ROLE till_app IN DATABASE ${till.db.name} RESET log_statement`);
     await till.restart();
     for (let i = 0; i < wanted.rounds; i++) await round({ till, provider, constant, wanted }, result);
-    const figures = result.map(summary);
-    print(figures);
-    if (wanted.json) fs.writeFileSync(wanted.json, JSON.stringify({ at: new Date().toISOString(), rounds: wanted.rounds, seconds: wanted.seconds, works: figures }, null, 1));
+    return result.map(summary);
   } finally {
     if (constant) await constant.stop();
     if (till) await till.stop();
     await provider.stop();
     fs.rmSync(dir, { recursive: true, force: true });
   }
+}
+
+async function main() {
+  const wanted = options();
+  const onlyLists = wanted.works.length === 1 && wanted.works[0] === 'lists';
+  const figures = onlyLists ? [] : await benchWorks(wanted);
+  if (figures.length) print(figures);
+  const lists = await benchLists(wanted);
+  if (lists) printLists(lists);
+  if (wanted.json) fs.writeFileSync(wanted.json, JSON.stringify({ at: new Date().toISOString(), rounds: wanted.rounds, seconds: wanted.seconds, works: figures, lists }, null, 1));
 }
 
 main().catch((error) => {

@@ -80,7 +80,7 @@ async function fresh(email, secret) {
 
 /** By the menu, as it is at this width. */
 async function go(page, word) {
-  if (page.size === 390) await page.locator('summary').click();
+  if (page.size === 390) await page.locator('.narrow > summary').click();
   await page.locator('nav:visible').getByRole('link', { name: word, exact: true }).click();
   await page.locator(`nav a[aria-current="page"]:has-text("${word}")`).first().waitFor({ state: 'attached' });
 }
@@ -203,7 +203,7 @@ for (const [size, colorScheme] of [[1280, 'light'], [390, 'light'], [1280, 'dark
       await page.getByRole('heading', { name: 'There is nothing here' }).waitFor();
       await seen(page, 'nothing-here');
 
-      if (page.size === 390) await page.locator('summary').click();
+      if (page.size === 390) await page.locator('.narrow > summary').click();
       await page.getByRole('button', { name: 'Sign out' }).locator('visible=true').click();
       await page.getByText('You are signed out').waitFor();
       await page.goBack();
@@ -242,7 +242,7 @@ test('a role sees its own menu, and a page it may not open says so', async () =>
     await page.getByRole('link', { name: 'I have kept them' }).click();
     await page.getByRole('heading', { name: 'You may not do this' }).waitFor();
     await seen(page, 'no-permission');
-    await page.locator('summary').click();
+    await page.locator('.narrow > summary').click();
     const menu = page.locator('nav:visible');
     assert.equal(await menu.getByRole('link', { name: 'Users', exact: true }).count(), 0);
     assert.equal(await menu.getByRole('link', { name: 'Developers', exact: true }).count(), 0);
