@@ -72,10 +72,13 @@ static int prepared_as(const struct sql *sql)
 static void quote(struct buf *out, const char *text)
 {
     buf_byte(out, '"');
-    for (const char *c = text; *c; c++) {
-        if (*c == '"' || *c == '\\')
-            buf_byte(out, '\\');
-        buf_byte(out, *c);
+    for (size_t plain; *text; text += plain) {
+        plain = strcspn(text, "\"\\");
+        buf_add(out, text, plain);
+        if (!text[plain])
+            break;
+        buf_byte(out, '\\');
+        buf_byte(out, text[plain++]);
     }
     buf_byte(out, '"');
 }

@@ -107,6 +107,11 @@ static enum lane lane_of(const char *kind)
     return task ? task->lane : LANE_MONEY;
 }
 
+void job_wake_after_commit(struct ctx *ctx, enum lane lane)
+{
+    tx_after_commit(ctx, lane == LANE_OUTWARD ? wake_outward : wake_money, NULL);
+}
+
 struct error *job_add_later(struct ctx *ctx, const char *kind, const char *subject, int64_t delay)
 {
     SQL(insert,
@@ -119,7 +124,7 @@ struct error *job_add_later(struct ctx *ctx, const char *kind, const char *subje
 
     TRY(db_send(ctx, &insert, PARAMS(P(kind), P(subject), P(delay), P(ctx->trace), P(lane_names[lane]))));
     if (delay <= 0)
-        tx_after_commit(ctx, lane == LANE_OUTWARD ? wake_outward : wake_money, NULL);
+        job_wake_after_commit(ctx, lane);
     return NULL;
 }
 

@@ -33,6 +33,9 @@ MUST_CHECK struct error *job_done(struct ctx *ctx, const char *kind, const char 
  * keeps a payment waiting. */
 enum lane { LANE_MONEY, LANE_OUTWARD, LANE_ANY };
 
+/* Wakes this process's workers of a lane once the open transaction has committed, for jobs that another statement has added. */
+void job_wake_after_commit(struct ctx *ctx, enum lane lane);
+
 /* Row of the table of tasks. */
 struct task {
     const char *kind;

@@ -14,6 +14,7 @@
 #include "events/audit.h"
 #include "events/decision.h"
 #include "jobs/job.h"
+#include "payments/letterbox.h"
 #include "payments/payment.h"
 #include "payments/payment_store.h"
 #include "payments/webhook_store.h"
@@ -23,15 +24,6 @@
 #define LATE_SECONDS 900 // that an event may come behind the sweep
 
 /* Coming in --------------------------------------------------------------------------------------------------------- */
-
-static struct error *store(struct ctx *ctx, const struct webhook_event *event, bool *duplicate)
-{
-    bool inserted;
-
-    TRY(webhook_insert(ctx, event, &inserted));
-    *duplicate = !inserted;
-    return inserted ? job_add(ctx, "webhook.process", event->id) : NULL;
-}
 
 struct error *webhook_receive(struct ctx *ctx, const char *provider_name, struct bytes body,
     const char *(*header)(void *from, const char *name), void *from, bool *duplicate)
@@ -60,9 +52,10 @@ struct error *webhook_receive(struct ctx *ctx, const char *provider_name, struct
         .event_created_at = said.created_at,
         .received_at = ctx->now,
     };
-    failpoint("webhook", "before_store");
-    TRY(IN_TX(ctx, store(ctx, &event, duplicate)));
-    failpoint("webhook", "after_store");
+    bool inserted;
+
+    TRY(letterbox_put(ctx, &event, &inserted));
+    *duplicate = !inserted;
     return NULL;
 }
 

@@ -6,6 +6,10 @@
 MUST_CHECK struct error *webhook_row(struct ctx *ctx, const char *id, struct webhook_event *out);
 /* *inserted is false for an event that is known. */
 MUST_CHECK struct error *webhook_insert(struct ctx *ctx, const struct webhook_event *event, bool *inserted);
+/* Several that were delivered, by one statement, with the jobs that will work them; `traces` are the requests they came in.
+ * inserted[i] is false for one that is known. */
+MUST_CHECK struct error *webhook_insert_delivered(struct ctx *ctx, const struct webhook_event *const *events,
+    const char *const *traces, size_t count, bool *inserted);
 MUST_CHECK struct error *webhook_set_status(struct ctx *ctx, const char *id, enum webhook_status status,
     const char *error);
 MUST_CHECK struct error *webhook_rows(struct ctx *ctx, const struct webhook_filter *filter, struct field_list *out);
