@@ -135,3 +135,29 @@ struct error *audit_verify(struct ctx *ctx, int64_t *checked, const char **broke
     }
     return NULL;
 }
+
+struct head {
+    const char *text;
+};
+static const struct field head_columns[] = { FIELD(struct head, text), FIELD_END };
+
+struct error *audit_head(struct ctx *ctx, const char **head)
+{
+    SQL(newest, "SELECT seq || ':' || encode(hash, 'hex') AS text FROM audit_chain ORDER BY seq DESC LIMIT 1");
+    struct head row;
+    bool found;
+
+    TRY(db_maybe(ctx, &newest, NO_PARAMS, head_columns, &row, &found));
+    *head = found ? row.text : "";
+    return NULL;
+}
+
+struct error *audit_has(struct ctx *ctx, const char *head, bool *has)
+{
+    SQL(link,
+        "SELECT $1::text AS text FROM audit_chain"
+        " WHERE seq::text = split_part($1, ':', 1) AND encode(hash, 'hex') = split_part($1, ':', 2)");
+    struct head row;
+
+    return db_maybe(ctx, &link, PARAMS(P(head)), head_columns, &row, has);
+}

@@ -42,4 +42,11 @@ MUST_CHECK struct error *audit_seal(struct ctx *ctx, int64_t *sealed);
 /* Walks the chain. *broken is the first entry that was changed, removed or put in, NULL when all is well; *why says which. */
 MUST_CHECK struct error *audit_verify(struct ctx *ctx, int64_t *checked, const char **broken, const char **why);
 
+/* The newest link of the chain, as "480:9f86…": kept elsewhere, it shows later whether the end of the chain was cut off. "" while
+ * there is none. */
+MUST_CHECK struct error *audit_head(struct ctx *ctx, const char **head);
+
+/* Whether the chain still has a link that audit_head() told of. */
+MUST_CHECK struct error *audit_has(struct ctx *ctx, const char *head, bool *has);
+
 #endif

@@ -134,7 +134,7 @@ test('after payments and refunds the audit chain and the ledger hold, and say so
   }
   const audit = await till.command('audit', 'verify');
   assert.equal(audit.code, 0, audit.stderr);
-  const [, checked] = audit.stdout.match(/^(\d+) entries, all as they were written\n$/);
+  const [, checked] = audit.stdout.match(/^(\d+) entries, all as they were written\nthe last link is \d+:[0-9a-f]{64}\n$/);
   assert.ok(Number(checked) >= 12, audit.stdout);
   const ledger = await till.command('ledger', 'check', '--json');
   assert.equal(ledger.code, 0, ledger.stderr);

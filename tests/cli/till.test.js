@@ -5,6 +5,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { after, before, test } = require('node:test');
 const { commandOnly } = require('../lib/command.js');
+const { until } = require('../lib/till.js');
 
 let it;
 before(async () => {
@@ -129,6 +130,24 @@ test('job run knows the periodic jobs', async () => {
   const kinds = [...stderr.matchAll(/^ {2}(\S+)/gm)].map((match) => match[1]);
   assert.ok(kinds.includes('audit.seal'));
   assert.equal((await it.till('job', 'run', 'audit.seal')).code, 0);
+});
+
+test('audit verify finds that the end of the chain was cut off, by a link that was noted before', async () => {
+  for (const name of ['one', 'two']) assert.equal((await it.till('api-key', 'create', '--name', name)).code, 0);
+  let link;
+  await until(async () => { // what another test has open anywhere in the cluster holds links up
+    const { code, stdout } = await it.till('audit', 'verify');
+    assert.equal(code, 0);
+    link = /^the last link is (\d+:[0-9a-f]{64})$/m.exec(stdout)?.[1];
+    return (await it.database.value('SELECT count(*) = (SELECT count(*) FROM audit_chain) FROM audit_log')) === 't';
+  }, 'every entry has its link');
+  const known = () => it.till('audit', 'verify', '--known', link);
+  assert.equal((await known()).code, 0);
+  const force = (sql) => it.database.value(`BEGIN; SET LOCAL session_replication_role = replica; ${sql}; COMMIT`);
+  await force('DELETE FROM audit_log WHERE id = (SELECT max(id) FROM audit_log); DELETE FROM audit_chain WHERE seq = (SELECT max(seq) FROM audit_chain)');
+  const { code, stderr } = await known();
+  assert.equal(code, 1);
+  assert.match(stderr, new RegExp(`has not the link ${link}`));
 });
 
 test('audit verify finds an entry that was changed', async () => {
