@@ -33,8 +33,11 @@
 #include "payments/alias_api.h"
 #include "payments/checkout_api.h"
 #include "payments/checkout_view.h"
+#include "payments/dispute.h"
+#include "payments/dispute_api.h"
 #include "payments/erase.h"
 #include "payments/erase_api.h"
+#include "payments/evidence.h"
 #include "payments/kinds_api.h"
 #include "payments/payment_api.h"
 #include "payments/payment_view.h"
@@ -145,6 +148,20 @@ const struct route routes[] = {
         .summary = "Forget the person, here and at the provider; the books stay and name nobody" },
 
     /* Payment methods */
+    { "GET", "/api/v1/disputes", dispute_api_list, ACCESS_API_KEY, .scope = "disputes:read",
+        .query = dispute_list_query, .shown = dispute_shown, .shown_list = true, .tag = "Disputes",
+        .summary = "What payers contest, newest first" },
+    { "GET", "/api/v1/disputes/{id}", dispute_api_get, ACCESS_API_KEY, .scope = "disputes:read",
+        .shown = dispute_shown, .tag = "Disputes", .summary = "One dispute" },
+    { "POST", "/api/v1/disputes/{id}/evidence", dispute_api_send, ACCESS_API_KEY, .scope = "disputes:write",
+        .asked = dispute_evidence_asked, .shown = dispute_shown, .tag = "Disputes",
+        .summary = "Say something against a dispute, with the files that were given before" },
+    { "POST", "/api/v1/disputes/{id}/files", dispute_api_add_file, ACCESS_API_KEY, .scope = "disputes:write",
+        .asked = dispute_file_asked, .shown = evidence_file_shown, .success = 201, .max_body = 1000000, .tag = "Disputes",
+        .summary = "Give a file that will go with the evidence" },
+    { "GET", "/api/v1/disputes/{id}/files", dispute_api_files, ACCESS_API_KEY, .scope = "disputes:read",
+        .shown = evidence_file_shown, .shown_list = true, .tag = "Disputes", .summary = "The files that were given" },
+
     { "POST", "/api/v1/payment-methods", method_api_create, ACCESS_API_KEY, .scope = "methods:write",
         .idempotent = true, .declines = true, .asked = method_asked, .shown = method_shown, .success = 201, .success_also = 200,
         .tag = "Payment methods", .summary = "Keep a payment method of a customer, for payments without him" },

@@ -7,6 +7,7 @@
 #include "pages/mail.h"
 #include "payments/checkout.h"
 #include "payments/erase.h"
+#include "payments/evidence.h"
 #include "payments/payment.h"
 #include "payments/reconcile.h"
 #include "payments/refund.h"
@@ -35,6 +36,8 @@ const struct task tasks[] = {
         .summary = "Asks the provider how a payment stands, and does what is left to do" },
     { "refund.resolve", refund_resolve_task, .lease = 120,
         .summary = "Asks the provider whether a refund happened, and sends it again if not" },
+    { "dispute.due", dispute_due_task,
+        .summary = "Reminds a person of a dispute that nobody has answered, before it is too late" },
     { "method.resolve", method_resolve_task, .lease = 120,
         .summary = "Asks the provider how a payment method stands that is being kept" },
     { "method.detach", method_detach_task, .lease = 120,

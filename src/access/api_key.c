@@ -12,9 +12,10 @@
 #define SECRET_LENGTH 43 // of 62 letters: 256 bits
 
 const char *const api_key_scopes[] = { "*", "payments:read", "payments:write", "refunds:write", "refunds:bulk",
-    "customers:read", "customers:write", "customers:reveal", "customers:erase", "methods:read", "methods:write",
-    "checkout:read", "checkout:write", "webhooks:read", "webhooks:write", "events:read", "endpoints:read",
-    "endpoints:write", "maintenance:run", "reports:read", "decisions:read", "clock:write", NULL };
+    "disputes:read", "disputes:write", "customers:read", "customers:write", "customers:reveal", "customers:erase",
+    "methods:read", "methods:write", "checkout:read", "checkout:write", "webhooks:read", "webhooks:write",
+    "events:read", "endpoints:read", "endpoints:write", "maintenance:run", "reports:read", "decisions:read",
+    "clock:write", NULL };
 
 const struct field api_key_columns[] = {
     FIELD(struct api_key, id),

@@ -17,23 +17,23 @@ const char *const role_names[] = {
 };
 
 /* What everybody who works here sees: payments, and customers with their data masked. */
-#define SEES "overview:read decisions:read payments:read customers:read methods:read checkout:read"
+#define SEES "overview:read decisions:read payments:read customers:read methods:read checkout:read disputes:read"
 
 static const struct {
     const char *scopes, *summary;
 } roles[] = {
     [ROLE_OWNER] = { "*", "Everything, also other owners." },
     [ROLE_ADMIN] = { SEES " decisions:write payments:write refunds:request refunds:write refunds:approve refunds:bulk"
-                          " customers:write customers:reveal methods:write checkout:write webhooks:read webhooks:write"
+                          " customers:write customers:reveal methods:write checkout:write disputes:write webhooks:read webhooks:write"
                           " events:read endpoints:read endpoints:write"
                           " reports:read reports:write audit:read users:read users:write keys:read keys:write"
                           " settings:read maintenance:run",
         "Everything but owners and the test clock." },
     [ROLE_FINANCE] = { SEES " decisions:write payments:write refunds:request refunds:write refunds:approve"
-                            " customers:reveal webhooks:read reports:read reports:write",
+                            " customers:reveal disputes:write webhooks:read reports:read reports:write",
         "Captures, refunds, approves refunds, reconciles." },
     [ROLE_SUPPORT] = { SEES " refunds:request", "Looks things up with personal data masked, and asks for refunds." },
-    [ROLE_RISK] = { SEES " decisions:write customers:reveal reports:read",
+    [ROLE_RISK] = { SEES " decisions:write disputes:write customers:reveal reports:read",
         "Looks into payments and decides what waits for a person." },
     [ROLE_DEVELOPER] = { SEES " webhooks:read webhooks:write events:read endpoints:read endpoints:write keys:read "
                               "keys:write settings:read maintenance:run",

@@ -63,7 +63,7 @@ struct error *admin_disputes(struct request *r)
 
     json_object_set_new(view, "disputes", rows);
     TRY(request_query_fields(r, admin_disputes_query, &query));
-    TRY(dispute_rows(ctx, query.status, query.cursor, PAGE + 1, &disputes));
+    TRY(dispute_rows(ctx, query.status, NULL, query.cursor, PAGE + 1, &disputes));
     const struct dispute *list = disputes.items;
     if (disputes.count > PAGE)
         next = list[--disputes.count - 1].id;

@@ -6,6 +6,7 @@
 #include "events/audit.h"
 #include "events/decision.h"
 #include "events/event.h"
+#include "jobs/job.h"
 #include "ledger/ledger.h"
 #include "payments/dispute_store.h"
 #include "payments/payment.h"
@@ -20,7 +21,8 @@ const struct field dispute_shown[] = {
     FIELD(struct dispute, reason),
     FIELD(struct dispute, provider),
     FIELD(struct dispute, provider_dispute_id),
-    FIELD(struct dispute, due_by),
+    FIELD(struct dispute, due_by, .summary = "Until when evidence is taken"),
+    FIELD(struct dispute, evidence_sent_at, .summary = "When the bank got it; null while it has none"),
     FIELD(struct dispute, created_at),
     FIELD(struct dispute, updated_at),
     FIELD_END,
@@ -56,9 +58,30 @@ static struct error *move_money(struct ctx *ctx, const struct dispute *dispute, 
     return NULL;
 }
 
-static bool waits(unsigned status)
+bool dispute_waits(const struct dispute *dispute)
 {
-    return status == DISPUTE_OPEN || status == DISPUTE_INQUIRY;
+    return dispute->status == DISPUTE_OPEN || dispute->status == DISPUTE_INQUIRY;
+}
+
+struct error *dispute_get(struct ctx *ctx, const char *id, struct dispute *out)
+{
+    return dispute_row(ctx, id, out);
+}
+
+static struct error *settle_decisions(struct ctx *ctx, const struct dispute *dispute, const char *how)
+{
+    TRY(decision_settle(ctx, "dispute", dispute->id, how));
+    return decision_settle(ctx, "dispute_due", dispute->id, how);
+}
+
+struct error *dispute_answered(struct ctx *ctx, struct dispute *dispute)
+{
+    dispute->evidence_sent_at = ctx->now;
+    TRY(dispute_update(ctx, dispute));
+    TRY(settle_decisions(ctx, dispute, "evidence sent"));
+    TRY(audit_add(ctx, "dispute.evidence_sent", dispute->id,
+        json_in(ctx->arena, json_pack("{ss}", "payment", dispute->payment_id))));
+    return event_add(ctx, "dispute.evidence_sent", dispute->id, field_write(ctx, dispute_shown, dispute));
 }
 
 static struct error *tell(struct ctx *ctx, const struct dispute *dispute)
@@ -70,13 +93,26 @@ static struct error *tell(struct ctx *ctx, const struct dispute *dispute)
             json_pack("{ss, sI, ss, ss}", "payment", dispute->payment_id, "amount", (json_int_t)dispute->amount.minor,
                 "currency", dispute->amount.currency, "reference", dispute->provider_dispute_id))));
     TRY(event_add(ctx, name, dispute->id, field_write(ctx, dispute_shown, dispute)));
-    if (!waits(dispute->status))
-        return decision_settle(ctx, "dispute", dispute->id, dispute_standing_names[dispute->status]);
+    if (!dispute_waits(dispute))
+        return settle_decisions(ctx, dispute, dispute_standing_names[dispute->status]);
+    if (instant_is_set(dispute->evidence_sent_at))
+        return NULL;
     return decision_ask(ctx, "dispute", dispute->id, dispute->amount,
         arena_printf(ctx->arena, "The payer of %s contests it with the bank (%s); evidence is taken until %s.",
             dispute->payment_id, dispute->reason ? dispute->reason : "no reason given",
             instant_is_set(dispute->due_by) ? instant_words(ctx->arena, dispute->due_by) : "the provider says"),
-        "Send evidence of the delivery at the provider, or accept the dispute.");
+        "Send evidence of the delivery (POST /api/v1/disputes/{id}/evidence, or at the provider), or accept the "
+        "dispute.");
+}
+
+/* In time for a person to do something yet. */
+static struct error *remind(struct ctx *ctx, const struct dispute *dispute)
+{
+    int64_t left = (dispute->due_by.us - ctx->now.us) / 1000000 - DISPUTE_DUE_SECONDS;
+
+    if (!dispute_waits(dispute) || !instant_is_set(dispute->due_by))
+        return NULL;
+    return job_add_later(ctx, "dispute.due", dispute->id, left > 0 ? left : 0);
 }
 
 /* What the provider took for its work on the dispute, and gave back; each once, whenever it says so. */
@@ -115,6 +151,9 @@ static struct error *adopt_new(struct ctx *ctx, const struct payment *payment, c
 
     TRY(dispute_insert(ctx, &dispute));
     TRY(post_fees(ctx, &dispute, view));
+    TRY(remind(ctx, &dispute));
+    if (view->answered && dispute_waits(&dispute))
+        TRY(dispute_answered(ctx, &dispute));
     if (dispute.status == DISPUTE_LOST)
         TRY(ask_for_money(ctx, &dispute));
     if (dispute.status == DISPUTE_WON)
@@ -133,6 +172,8 @@ struct error *dispute_adopt(struct ctx *ctx, const struct payment *payment, cons
         return adopt_new(ctx, payment, view);
     unsigned from = dispute.status;
     TRY(post_fees(ctx, &dispute, view));
+    if (view->answered && dispute_waits(&dispute) && !instant_is_set(dispute.evidence_sent_at))
+        TRY(dispute_answered(ctx, &dispute));
     if (from == view->standing || from == DISPUTE_WON)
         return NULL;
     dispute.status = view->standing;

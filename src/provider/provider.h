@@ -79,7 +79,27 @@ struct dispute_view {
     struct money fee; // what the provider takes for it, of the currency it settles in; currency "" when it does not say
     struct money fee_returned; // … and gave back when it was won
     const char *reason;        // the bank's
+    bool answered;             // the bank has our evidence
     struct instant due_by, created_at;
+};
+
+/* One thing that is said against a dispute: words, or a file that the provider has. */
+struct evidence_part {
+    const char *name; // our word
+    const char *value;
+    bool file;
+};
+
+struct evidence {
+    const char *reference, *key;
+    const struct evidence_part *parts;
+    size_t count;
+    bool submit; // to the bank; false: kept until more comes
+};
+
+struct upload {
+    const char *key, *name, *content_type;
+    struct bytes content;
 };
 
 /* What the provider says of one payment at one moment. */
@@ -319,6 +339,10 @@ struct provider {
     struct error *(*fetch_mandate)(struct ctx *ctx, const char *reference, bool *active);
     struct error *(
         *keep_method)(struct ctx *ctx, const char *payment, bool keep, const char *const *types, const char *key);
+
+    /* Evidence is sent again whole; sending the same twice does no harm. */
+    struct error *(*send_evidence)(struct ctx *ctx, const struct evidence *evidence);
+    struct error *(*upload_file)(struct ctx *ctx, const struct upload *upload, const char **reference);
 
     /* Events since `after` (an event id, or NULL) and since a time, oldest first, at most `limit`. */
     struct error *(*list_events)(struct ctx *ctx, struct instant since, const char *after, int limit,

@@ -10,6 +10,7 @@
 #include "sandbox/operations.h"
 #include "sandbox/render.h"
 #include "sandbox/replay.h"
+#include "sandbox/uploads.h"
 #include "web/reply.h"
 
 #include <stdio.h>
@@ -110,6 +111,12 @@ static struct failure *read_form(struct call *call, json_t **out)
     bool body = strcmp(r->method, "POST") == 0;
     const char *why = "";
 
+    if (body && strcmp(r->path, "/v1/files") == 0 && r->content_type
+        && begins(r->content_type, "multipart/form-data")) {
+        *out = uploads_form(r->ctx->arena, r->content_type, r->body);
+        return *out ? NULL
+                    : fail_early(call, 400, NULL, NULL, "Invalid request: the parts of the body cannot be read.");
+    }
     if (body && r->body.length && r->content_type && !begins(r->content_type, "application/x-www-form-urlencoded"))
         return fail_early(call, 400, NULL, NULL,
             "Invalid request: this endpoint takes application/x-www-form-urlencoded, not %.60s", r->content_type);

@@ -1,5 +1,6 @@
 #include "sandbox/disputes.h"
 
+#include "base/arena.h"
 #include "base/ctx.h"
 #include "base/field.h"
 #include "sandbox/balance.h"
@@ -225,6 +226,23 @@ static void submit(struct record *record)
         set_text(record->hidden, "verdict", "lost");
 }
 
+/* Where a file belongs, only a file that was given for evidence may stand. */
+static struct failure *check_files(struct call *call, const json_t *evidence)
+{
+    static const char *const files[] = { "cancellation_policy", "customer_communication", "customer_signature",
+        "duplicate_charge_documentation", "receipt", "refund_policy", "service_documentation", "shipping_documentation",
+        "uncategorized_file", NULL };
+
+    for (const char *const *name = files; *name; name++) {
+        const char *id = json_get_text(evidence, *name);
+        const struct record *file = id ? store_get(call->sandbox->store, KIND_FILE, id) : NULL;
+
+        if (id && (!file || !is_text(file->object, "purpose", "dispute_evidence")))
+            return fail_missing_param(call, "file upload", id, arena_printf(call->ctx->arena, "evidence[%s]", *name));
+    }
+    return NULL;
+}
+
 struct failure *dispute_update(struct call *call)
 {
     json_t *evidence = json_object_get(call->params, "evidence");
@@ -234,6 +252,9 @@ struct failure *dispute_update(struct call *call)
     PASS(find(call, &record));
     if (evidence)
         PASS(check_open(call, record));
+    if (evidence && json_get_int(json_object_get(record->object, "evidence_details"), "submission_count") > 0)
+        return fail(call, NULL, "evidence", "Evidence has already been submitted for this dispute.");
+    PASS(check_files(call, evidence));
     struct change change = change_begin(record);
     struct failure *failure = params_apply_metadata(call, record->object);
     if (failure) {

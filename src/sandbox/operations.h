@@ -87,6 +87,10 @@ struct failure *dispute_update(struct call *call);
 struct failure *dispute_close(struct call *call);
 struct failure *dispute_list(struct call *call);
 
+extern const struct param file_create_params[];
+struct failure *file_create(struct call *call);
+struct failure *file_get(struct call *call);
+
 extern const struct param balance_list_params[], payout_create_params[], payout_list_params[], payout_update_params[];
 struct failure *balance_get(struct call *call);
 struct failure *balance_transaction_get(struct call *call);

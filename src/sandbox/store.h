@@ -23,6 +23,7 @@ enum kind {
     KIND_PAYOUT,
     KIND_TOKEN,
     KIND_MANDATE,
+    KIND_FILE,
     KIND_COUNT,
 };
 

@@ -9,7 +9,7 @@ const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { default: Ajv } = require('ajv/dist/2020.js');
 const addFormats = require('ajv-formats');
-const { WEBHOOK_SECRET, run, startTill, top } = require('../lib/till.js');
+const { WEBHOOK_SECRET, run, startTill, top, until } = require('../lib/till.js');
 
 let till, description, ajv;
 const made = {}; // what requests need to stand on
@@ -112,6 +112,15 @@ function checkAnswer(route, answer) {
 
 const keep = async () => (await good('POST', '/api/v1/payment-methods', { customer_id: made.customer, payment_method_id: 'pm_card_visa' })).id;
 
+/** One that is open; the sandbox's payer contests a payment when it is first asked for. */
+async function dispute() {
+  if (made.dispute) return made.dispute;
+  const payment = await good('POST', '/api/v1/payments', pay());
+  await till.sandbox.dashboard('dispute', { payment_intent: payment.provider_payment_id });
+  await until(async () => (made.dispute = (await till.api('GET', `/api/v1/disputes?payment_id=${payment.id}`)).body.data[0]?.id), 'the dispute');
+  return made.dispute;
+}
+
 const examples = {
   'POST /api/v1/payments': {
     good: [
@@ -193,6 +202,26 @@ const examples = {
   'GET /api/v1/refunds/{id}': {
     good: [() => [200, `/api/v1/refunds/${made.refund}`]],
     bad: [() => [404, '/api/v1/refunds/ref_00000000000000000000000000']],
+  },
+  'GET /api/v1/disputes': {
+    good: [() => [200, `/api/v1/disputes?payment_id=${made.payment}`]],
+    bad: [() => [400, '/api/v1/disputes?status=angry']],
+  },
+  'GET /api/v1/disputes/{id}': {
+    good: [async () => [200, `/api/v1/disputes/${await dispute()}`]],
+    bad: [() => [404, '/api/v1/disputes/dsp_00000000000000000000000000']],
+  },
+  'POST /api/v1/disputes/{id}/evidence': {
+    good: [async () => [200, `/api/v1/disputes/${await dispute()}/evidence`, { text: 'It came.', submit: false }]],
+    bad: [() => [404, '/api/v1/disputes/dsp_00000000000000000000000000/evidence', { text: 'It came.' }], () => [400, '/api/v1/disputes/dsp_00000000000000000000000000/evidence', { colour: 'red' }]],
+  },
+  'POST /api/v1/disputes/{id}/files': {
+    good: [async () => [201, `/api/v1/disputes/${await dispute()}/files`, { kind: 'receipt', name: 'a.pdf', content_type: 'application/pdf', content: 'JVBERi0=' }]],
+    bad: [() => [400, '/api/v1/disputes/dsp_00000000000000000000000000/files', { kind: 'photo' }]],
+  },
+  'GET /api/v1/disputes/{id}/files': {
+    good: [async () => [200, `/api/v1/disputes/${await dispute()}/files`]],
+    bad: [() => [404, '/api/v1/disputes/dsp_00000000000000000000000000/files']],
   },
   'POST /api/v1/customers': {
     good: [

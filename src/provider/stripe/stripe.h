@@ -12,9 +12,12 @@ extern const struct provider provider_stripe;
 /* One request. A form goes into the body of a POST and into the query of a GET. */
 struct stripe_request {
     const char *method;
-    const char *path; // "/v1/refunds"; ids in it have passed id_is_plausible()
-    const char *key;  // the idempotency key of a POST
-    struct buf *form; // may be NULL
+    const char *path;         // "/v1/refunds"; ids in it have passed id_is_plausible()
+    const char *key;          // the idempotency key of a POST
+    struct buf *form;         // may be NULL
+    const char *base;         // NULL: STRIPE_API_URL
+    const char *content_type; // of `body`, which then is sent in place of the form
+    struct bytes body;
     bool moves_money; // then a lost answer is for the domain to look up, never to be sent again
 };
 
@@ -124,6 +127,8 @@ MUST_CHECK struct error *stripe_fetch_mandate(struct ctx *ctx, const char *refer
 enum event_concern stripe_concern(const char *type);
 MUST_CHECK struct error *stripe_keep_method(struct ctx *ctx, const char *payment, bool keep, const char *const *types,
     const char *key);
+MUST_CHECK struct error *stripe_send_evidence(struct ctx *ctx, const struct evidence *evidence);
+MUST_CHECK struct error *stripe_upload_file(struct ctx *ctx, const struct upload *upload, const char **reference);
 MUST_CHECK struct error *stripe_list_events(struct ctx *ctx, struct instant since, const char *after, int limit,
     struct provider_event **out, size_t *count);
 MUST_CHECK struct error *stripe_list_movements(struct ctx *ctx, const struct movement_query *query,

@@ -116,15 +116,16 @@ static void exchange(struct ctx *ctx, const struct stripe_request *request, stru
     struct http_header headers[] = {
         { "Authorization", arena_printf(ctx->arena, "Bearer %s", ctx->config->stripe_secret_key) },
         { "Stripe-Version", ctx->config->stripe_api_version },
-        { "Content-Type", "application/x-www-form-urlencoded" },
+        { "Content-Type", request->content_type ? request->content_type : "application/x-www-form-urlencoded" },
         { request->key ? "Idempotency-Key" : NULL, request->key },
         { NULL, NULL },
     };
     struct http_request http = {
         .method = request->method,
-        .url = arena_printf(ctx->arena, "%s%s%s", ctx->config->stripe_api_url, request->path, query),
+        .url = arena_printf(ctx->arena, "%s%s%s", request->base ? request->base : ctx->config->stripe_api_url,
+            request->path, query),
         .headers = headers,
-        .body = bytes_of(post ? form : ""),
+        .body = request->content_type ? request->body : bytes_of(post ? form : ""),
         .timeout_ms = time_limit(ctx),
         .fresh_connection = post && !request->key,
     };

@@ -431,6 +431,7 @@ static bool read_dispute(const json_t *dispute, struct dispute_view *out)
         .reference = json_get_text(dispute, "id"),
         .standing = stripe_standing(status ? status : ""),
         .reason = json_get_text(dispute, "reason"),
+        .answered = json_get_int(evidence, "submission_count") > 0,
         .due_by = instant_of_unix(json_get_int(evidence, "due_by")),
         .created_at = instant_of_unix(json_get_int(dispute, "created")),
     };

@@ -98,6 +98,7 @@ static const struct {
     { "payment_methods", "SIU--" },
     { "person_keys", "SI-D-" },
     { "disputes", "SIU--" },
+    { "dispute_files", "SI---" },
     { "decisions", "SIU--" },
     { "maintenance_runs", "SIU--" },
     { "movements", "SI---" },

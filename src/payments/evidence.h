@@ -1,0 +1,46 @@
+#ifndef TILL_PAYMENTS_EVIDENCE_H
+#define TILL_PAYMENTS_EVIDENCE_H
+
+#include "payments/dispute.h"
+#include "provider/provider.h"
+
+#include <stdbool.h>
+
+/* A file for the bank, as it comes. */
+struct evidence_upload {
+    const char *dispute_id; // ours or the provider's
+    const char *kind, *name, *content_type;
+    struct bytes content;
+};
+
+/* A row of dispute_files. */
+struct evidence_file {
+    const char *id, *dispute_id, *kind;
+    int64_t size;
+    const char *provider_file_id, *created_by;
+    struct instant created_at;
+};
+
+extern const struct field evidence_file_shown[];
+
+/* Words that a file can be of, ending with NULL. */
+extern const char *const evidence_file_kinds[];
+
+/* Gives the provider a file, to go with the evidence. The same file twice is one. E_INVALID_STATUS when none is taken any
+ * more. */
+MUST_CHECK struct error *evidence_add_file(struct ctx *ctx, const struct evidence_upload *upload,
+    struct evidence_file *out);
+
+/* Sends the words and all files to the provider, which passes them to the bank if `submit`: that can be done once. Nothing
+ * else is kept of the words than that they were sent. E_PROVIDER_UNAVAILABLE: it is not known whether they were; sending them
+ * again is safe. */
+MUST_CHECK struct error *evidence_send(struct ctx *ctx, const char *dispute_id, const struct evidence_part *parts,
+    size_t count, bool submit, struct dispute *out);
+
+MUST_CHECK struct error *evidence_files(struct ctx *ctx, const char *dispute_id, struct field_list *out);
+
+/* The job that reminds a person before evidence is no longer taken. */
+struct job;
+struct error *dispute_due_task(struct ctx *ctx, const struct job *job);
+
+#endif
