@@ -23,7 +23,7 @@ START_TEST(test_codes_are_those_of_rfc_6238)
     const char *code = arena_printf(ctx.arena, "%06u", vectors[_i].code);
 
     ck_assert_uint_eq(totp_code(secret, step), vectors[_i].code);
-    for (int64_t off = -3; off <= 3; off++) {
+    for (int64_t off = step < 3 ? -step : -3; off <= 3; off++) { // no clock stands before 1970
         struct instant now = instant_of_unix(vectors[_i].seconds + off * 30);
         ck_assert_int_eq(totp_match(secret, now, code), off >= -1 && off <= 1 ? step : -1);
     }
