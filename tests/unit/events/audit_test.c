@@ -26,7 +26,7 @@ static bool all_sealed(void)
 /* A transaction that is open anywhere in the cluster, other tests' databases included, holds up what came after it. */
 static void seal_all(void)
 {
-    int64_t until = monotonic_ms() + 20000, sealed;
+    int64_t until = monotonic_ms() + 60000, sealed;
 
     do
         ok(audit_seal(&ctx, &sealed));
