@@ -28,17 +28,25 @@
 struct state {
     const char *name;
     const char *heading, *message;
-    bool form;   // a card can be given
-    bool waits;  // looks again by itself
-    bool paid;   // has a receipt
-    bool closed; // nothing more can be done here
+    const char *button; // what the payer goes on with elsewhere
+    bool form;          // a card can be given
+    bool waits;         // looks again by itself
+    bool paid;          // has a receipt
+    bool closed;        // nothing more can be done here
 };
 
 static const struct state state_ready = { "ready", .heading = "pay_heading", .message = "", .form = true };
 static const struct state state_declined = { "declined_retry", .heading = "declined_heading", .message = "",
     .form = true };
-static const struct state state_action = { "requires_action", .message = "not_completed", .form = true, .waits = true };
+static const struct state state_action = { "requires_action", .message = "not_completed",
+    .button = "requires_action_button", .form = true, .waits = true };
+static const struct state state_verify = { "requires_action", .heading = "verify_heading", .message = "verify",
+    .button = "verify_button", .form = true, .waits = true };
+static const struct state state_transfer = { "requires_action", .heading = "transfer_heading", .message = "transfer",
+    .button = "transfer_button", .form = true, .waits = true };
 static const struct state state_processing = { "processing", .waits = true };
+static const struct state state_processing_slow = { "processing", .heading = "processing_slow_heading",
+    .message = "processing_slow", .waits = true };
 static const struct state state_authorized = { "authorized", .paid = true };
 static const struct state state_succeeded = { "succeeded", .paid = true };
 static const struct state state_refunded = { "refunded", .paid = true };
@@ -77,6 +85,23 @@ static bool was_declined(const struct payment *payment)
     return payment->failure_class && *payment->failure_class;
 }
 
+static const struct state *action_state(const struct payment *payment)
+{
+    if (!payment_is_patient(payment))
+        return &state_action;
+    return strcmp(payment->next_action, "bank_transfer") == 0 ? &state_transfer : &state_verify;
+}
+
+/* Seconds for a card, days for a bank account. */
+static const struct state *processing_state(const struct payment *payment)
+{
+    const struct method_kind *kind = NULL;
+
+    if (payment->status == PAYMENT_PROCESSING && payment->method_type)
+        kind = kind_typed(provider_named(CARD_PROVIDER), payment->method_type);
+    return kind && kind->delayed ? &state_processing_slow : &state_processing;
+}
+
 /* The payment's word goes before the session's: what was paid late was paid. */
 static const struct state *state_of(const struct checkout_door *door)
 {
@@ -88,10 +113,10 @@ static const struct state *state_of(const struct checkout_door *door)
     case PAYMENT_CREATED:
         return open == &state_ready && was_declined(door->payment) ? &state_declined : open;
     case PAYMENT_REQUIRES_ACTION:
-        return open == &state_ready ? &state_action : open;
+        return open == &state_ready ? action_state(door->payment) : open;
     case PAYMENT_PROCESSING:
     case PAYMENT_UNKNOWN:
-        return &state_processing;
+        return processing_state(door->payment);
     case PAYMENT_AUTHORIZED:
         return &state_authorized;
     case PAYMENT_SUCCEEDED:
@@ -458,7 +483,7 @@ static const char *action_address(const struct page *page)
 {
     const struct payment *payment = page->door.payment;
 
-    if (page->state != &state_action)
+    if (!page->state->button)
         return NULL;
     if (payment->next_action && strcmp(payment->next_action, "use_sdk") != 0 && payment->next_action_url)
         return payment->next_action_url;
@@ -472,6 +497,8 @@ static void add_ways(const struct page *page, json_t *view)
     const struct state *state = page->state;
 
     set_text(view, "action_url", action_address(page));
+    if (page->state->button)
+        set_text(view, "action_label", text(page, page->state->button));
     if (state->paid || state->form)
         set_text(view, "receipt_url", place(page, "/receipt"));
     if (!session)
@@ -566,7 +593,7 @@ static struct error *add_form(const struct page *page, json_t *view)
 
     json_object_set_new(view, "save_offered", json_boolean(session && session->offers_saving));
     json_object_set_new(view, "form", json_true());
-    json_object_set_new(view, "folded", json_boolean(page->state == &state_action));
+    json_object_set_new(view, "folded", json_boolean(page->state->button != NULL));
     json_object_set_new(view, "email_asked", json_boolean(asks_email(&page->door)));
     return add_saved(page, view);
 }
@@ -606,7 +633,7 @@ struct error *checkout_page_authenticate(struct request *r)
     const char *client_secret;
 
     TRY(open_page(r, FRESH_SECONDS, &page));
-    if (page.state != &state_action)
+    if (!page.state->button)
         return reply_redirect(r, 303, place(&page, ""));
     TRY(payment_client_secret(r->ctx, page.door.payment, &client_secret));
     return show(&page, client_secret);

@@ -11,7 +11,7 @@ let stack, browser;
 
 before(async () => {
   [stack, browser] = await Promise.all([
-    startStack({ env: { SEPA_ENABLED: 'true', KLARNA_ENABLED: 'true', ACH_ENABLED: 'true' } }),
+    startStack({ env: { SEPA_ENABLED: 'true', KLARNA_ENABLED: 'true', ACH_ENABLED: 'true', BANK_TRANSFER_ENABLED: 'true' } }),
     launch(),
   ]);
 });
@@ -51,9 +51,12 @@ test('an account is debited, and the page says that it takes days', () =>
     const session = await stack.session();
     await payBy(page, session, 'sepa_debit', { 'iban': 'DE89370400440532013000', 'account-holder': 'Ada', 'payer-email': 'ada@example.org' });
     await inState(page, 'processing');
+    assert.match(await page.getByTestId('message').textContent(), /€24\.00.* several working days.* do not pay again/);
+    await shot(page, 'kind-sepa-processing');
+    await assertAccessible(page);
     const [payment] = await stack.paymentsOf(session);
     assert.deepEqual([payment.status, payment.payment_method.type], ['processing', 'sepa_debit']);
-    const offered = (await stack.api('GET', '/api/v1/payments/payment-methods?currency=EUR&amount=24.00')).body.data.map((one) => one.type);
+    const offered = (await stack.api('GET', '/api/v1/payments/payment-methods?currency=EUR&amount=24.00&customer=false')).body.data.map((one) => one.type);
     await open(page, await stack.session());
     assert.deepEqual(await cardFrame(page).getByRole('radio').evaluateAll((all) => all.map((one) => one.value)), offered);
   }));
@@ -78,5 +81,26 @@ test('an account that must be verified leads to where that is done', () =>
     await inState(page, 'requires_action');
     const [payment] = await stack.paymentsOf(session);
     assert.equal(payment.next_action.type, 'verify_bank_account');
-    assert.ok(await page.locator(`a[href="${payment.next_action.url}"]`).isVisible());
+    const link = page.locator(`a[href="${payment.next_action.url}"]`);
+    assert.equal(await link.textContent(), 'Enter the code');
+    assert.equal(await page.getByTestId('heading').textContent(), 'Please verify your bank account');
+    await shot(page, 'kind-ach-verify');
+    await assertAccessible(page);
+  }));
+
+test('who transfers the money is told to where, and that it is paid once it has come', () =>
+  withPage(1280, async (page) => {
+    const customer = await stack.api('POST', '/api/v1/customers', { body: { email: 'ada@example.org', name: 'Ada' } });
+    const session = await stack.session({ customer_id: customer.body.id });
+    await payBy(page, session, 'customer_balance', {});
+    await inState(page, 'requires_action');
+    await page.goto(session.url);
+    await inState(page, 'requires_action');
+    const [payment] = await stack.paymentsOf(session);
+    assert.equal(payment.next_action.type, 'bank_transfer');
+    assert.equal(await page.getByTestId('heading').textContent(), 'Please transfer €24.00');
+    const link = page.getByRole('link', { name: 'Show the bank details' });
+    assert.equal(await link.getAttribute('href'), payment.next_action.url);
+    await shot(page, 'kind-transfer');
+    await assertAccessible(page);
   }));

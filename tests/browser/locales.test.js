@@ -86,15 +86,19 @@ for (const locale of Object.keys(AMOUNTS)) {
 }
 
 test('no text is there for nothing', () => {
+  const top = path.resolve(__dirname, '../..');
+  const below = (dir, ending) =>
+    fs.readdirSync(path.join(top, dir)).filter((name) => name.endsWith(ending)).map((name) => path.join(dir, name));
   const files = [
     'static/checkout.js',
-    'src/pages/checkout.c',
     'src/web/locale.c',
     'templates/error.html',
-    ...['page', 'receipt'].map((name) => `templates/checkout/${name}.html`),
-    ...['head', 'foot', 'summary'].map((name) => `templates/parts/checkout_${name}.html`),
+    ...below('src/pages', '.c'),
+    ...below('templates/checkout', '.html'),
+    ...below('templates/mail', ''),
+    ...below('templates/parts', '.html'),
   ];
-  const used = files.map((name) => fs.readFileSync(path.resolve(__dirname, '../..', name), 'utf8')).join('\n');
+  const used = files.map((name) => fs.readFileSync(path.join(top, name), 'utf8')).join('\n');
   const made = [/^decline_/, /_heading$/]; // from a class of decline, from a state
   const unused = Object.keys(english).filter(
     (name) => !made.some((rule) => rule.test(name)) && !new RegExp(`\\b${name}\\b`).test(used),
