@@ -81,3 +81,6 @@ BEGIN
     INSERT INTO statistics_changes (hour, measure, mode, currency, provider, method, class, count, amount)
     VALUES (hour_of(at), measure, mode, currency, provider, coalesce(method, ''), coalesce(class, ''), count, amount);
 END $$;
+
+-- A bank's word about a mandate finds its method without reading the others.
+CREATE INDEX payment_methods_mandate ON payment_methods (provider, mandate, id) WHERE mandate IS NOT NULL;
