@@ -4,10 +4,12 @@
 
 /** Times in the viewer's own zone; UTC stays in the title. A day is a day, and an age is the same everywhere. */
 function localTimes() {
+  /** @type {Intl.DateTimeFormatOptions} */
   const shape = { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' };
   const format = new Intl.DateTimeFormat('en-GB', shape);
   const precise = new Intl.DateTimeFormat('en-GB', { ...shape, second: '2-digit' });
-  for (const time of document.querySelectorAll('time[datetime*="T"]:not(.age)')) {
+  const times = /** @type {NodeListOf<HTMLTimeElement>} */ (document.querySelectorAll('time[datetime*="T"]:not(.age)'));
+  for (const time of times) {
     const date = new Date(time.dateTime);
     if (!Number.isNaN(date.getTime())) time.textContent = (time.className === 'moment' ? precise : format).format(date);
   }
@@ -16,7 +18,7 @@ function localTimes() {
 /** A form is sent once: what is done twice here is done by double clicks. */
 function sendOnce() {
   document.addEventListener('submit', (event) => {
-    const form = event.target;
+    const form = /** @type {HTMLFormElement} */ (event.target);
     if (form.dataset.sent) {
       event.preventDefault();
       return;
