@@ -229,7 +229,8 @@ const char *password_weakness(struct ctx *ctx, const char *password, const char 
         return "is a row of the alphabet or of the keyboard";
     if (is_made_of(ctx, lower, email) || is_made_of(ctx, lower, name))
         return "is mostly your own name or e-mail address";
-    if (is_made_of(ctx, lower, "till admin administrator dashboard password") || is_made_of(ctx, lower, ctx->config->merchant_name))
+    if (is_made_of(ctx, lower, "till admin administrator dashboard password")
+        || is_made_of(ctx, lower, ctx->config->merchant_name))
         return "is mostly the name of the shop or a word that everybody tries first";
     return NULL;
 }

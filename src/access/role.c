@@ -23,11 +23,12 @@ static const struct {
     const char *scopes, *summary;
 } roles[] = {
     [ROLE_OWNER] = { "*", "Everything, also other owners." },
-    [ROLE_ADMIN] = { SEES " decisions:write payments:write refunds:request refunds:write refunds:approve refunds:bulk"
-                          " customers:write customers:reveal methods:write checkout:write disputes:write webhooks:read webhooks:write"
-                          " events:read endpoints:read endpoints:write"
-                          " reports:read reports:write audit:read users:read users:write keys:read keys:write"
-                          " settings:read maintenance:run",
+    [ROLE_ADMIN] = { SEES
+        " decisions:write payments:write refunds:request refunds:write refunds:approve refunds:bulk"
+        " customers:write customers:reveal methods:write checkout:write disputes:write webhooks:read webhooks:write"
+        " events:read endpoints:read endpoints:write"
+        " reports:read reports:write audit:read users:read users:write keys:read keys:write"
+        " settings:read maintenance:run",
         "Everything but owners and the test clock." },
     [ROLE_FINANCE] = { SEES " decisions:write payments:write refunds:request refunds:write refunds:approve"
                             " customers:reveal disputes:write webhooks:read reports:read reports:write",

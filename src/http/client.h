@@ -32,7 +32,7 @@ struct http_request {
     bool fresh_connection; // for a POST that has no idempotency key: libcurl repeats a POST whose kept connection dies
     size_t max_body;       // 0 is 1 MB
     bool foreign;          // the address is somebody's: it must pass http/guard.h, on a connection made for it alone
-    bool discard;          // only the status counts: the body is thrown away, and what is past max_body is not waited for
+    bool discard; // only the status counts: the body is thrown away, and what is past max_body is not waited for
 };
 
 enum http_result {

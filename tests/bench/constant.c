@@ -9,7 +9,8 @@ static int listener;
 
 static void *serve(void *argument)
 {
-    static const char answer[] = "Status: 200 OK\r\nContent-Type: application/json\r\nContent-Length: 17\r\n\r\n{\"received\":true}";
+    static const char answer[] =
+        "Status: 200 OK\r\nContent-Type: application/json\r\nContent-Length: 17\r\n\r\n{\"received\":true}";
     FCGX_Request request;
 
     (void)argument;

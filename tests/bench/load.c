@@ -129,8 +129,8 @@ static void sign(char *out)
     int prefix = snprintf(signature, sizeof signature, "t=%" PRId64 ",v1=", now);
     int text = snprintf(signed_text, sizeof signed_text, "%" PRId64 ".%s", now, body);
 
-    if (!HMAC(EVP_sha256(), options.secret, (int)strlen(options.secret), (unsigned char *)signed_text, (size_t)text, mac,
-            &length))
+    if (!HMAC(EVP_sha256(), options.secret, (int)strlen(options.secret), (unsigned char *)signed_text, (size_t)text,
+            mac, &length))
         abort();
     for (unsigned int i = 0; i < length; i++)
         snprintf(signature + prefix + 2 * i, 3, "%02x", mac[i]);
@@ -389,16 +389,35 @@ int main(int argc, char **argv)
 
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         switch (option) {
-        case 'p': options.port = atoi(optarg); break;
-        case 'c': options.connections = atoi(optarg); break;
-        case 's': options.seconds = atof(optarg); break;
-        case 'w': options.warm_up = atof(optarg); break;
-        case 'r': options.rate = atof(optarg); break;
-        case 'q': options.request = read_file(optarg); break;
-        case 'k': options.secret = optarg; break;
-        case 'l': read_paths(optarg); break;
-        case 'f': options.next = strtoull(optarg, NULL, 10); break;
-        default: return 2;
+        case 'p':
+            options.port = atoi(optarg);
+            break;
+        case 'c':
+            options.connections = atoi(optarg);
+            break;
+        case 's':
+            options.seconds = atof(optarg);
+            break;
+        case 'w':
+            options.warm_up = atof(optarg);
+            break;
+        case 'r':
+            options.rate = atof(optarg);
+            break;
+        case 'q':
+            options.request = read_file(optarg);
+            break;
+        case 'k':
+            options.secret = optarg;
+            break;
+        case 'l':
+            read_paths(optarg);
+            break;
+        case 'f':
+            options.next = strtoull(optarg, NULL, 10);
+            break;
+        default:
+            return 2;
         }
     }
     if (!options.port || !options.request || options.connections < 1)

@@ -65,7 +65,8 @@ static void fail(const char *what)
 static void form_value(const char *form, const char *name, char *out, size_t size)
 {
     const char *at = strstr(form, name);
-    size_t length = at ? strspn(at + strlen(name), "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") : 0;
+    size_t length =
+        at ? strspn(at + strlen(name), "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") : 0;
 
     snprintf(out, size, "%.*s", (int)(length < size ? length : size - 1), at ? at + strlen(name) : "");
 }
@@ -80,16 +81,19 @@ static int intent(char *out, size_t size, const char *id, bool paid)
     fee = strtoll(amount, NULL, 10) * 29 / 1000 + 30;
     if (paid)
         snprintf(charge, sizeof charge,
-            "{\"id\": \"ch_%s\", \"object\": \"charge\", \"amount\": %s, \"amount_captured\": %s, \"amount_refunded\": 0, "
+            "{\"id\": \"ch_%s\", \"object\": \"charge\", \"amount\": %s, \"amount_captured\": %s, \"amount_refunded\": "
+            "0, "
             "\"disputed\": false, \"balance_transaction\": {\"id\": \"txn_%s\", \"object\": \"balance_transaction\", "
             "\"currency\": \"%s\", \"fee\": %" PRId64 "}, \"payment_method_details\": {\"type\": \"card\", \"card\": "
             "{\"brand\": \"visa\", \"last4\": \"4242\", \"exp_month\": 12, \"exp_year\": 2034, \"country\": \"US\", "
             "\"funding\": \"credit\", \"fingerprint\": \"Xt5EWLLDS7FJjR1c\"}}}",
             id + 3, amount, amount, id + 3, currency, fee);
     return snprintf(out, size,
-        "{\"id\": \"%s\", \"object\": \"payment_intent\", \"amount\": %s, \"amount_capturable\": 0, \"amount_received\": %s, "
+        "{\"id\": \"%s\", \"object\": \"payment_intent\", \"amount\": %s, \"amount_capturable\": 0, "
+        "\"amount_received\": %s, "
         "\"currency\": \"%s\", \"status\": \"%s\", \"client_secret\": \"%s_secret_x\", \"livemode\": false, "
-        "\"metadata\": {\"payment_id\": \"pay_%s\"}, \"latest_charge\": %s, \"payment_method\": {\"id\": \"pm_card_visa\", "
+        "\"metadata\": {\"payment_id\": \"pay_%s\"}, \"latest_charge\": %s, \"payment_method\": {\"id\": "
+        "\"pm_card_visa\", "
         "\"object\": \"payment_method\", \"type\": \"card\", \"card\": {\"brand\": \"visa\", \"last4\": \"4242\", "
         "\"exp_month\": 12, \"exp_year\": 2034, \"country\": \"US\", \"funding\": \"credit\", \"fingerprint\": "
         "\"Xt5EWLLDS7FJjR1c\"}}}",
@@ -147,7 +151,8 @@ static void queue_answer(struct connection *c, const char *body, int length)
         abort();
     *answer = (struct answer){ .due_ns = now_ns() + delay_ns, .fd = c->fd, .serial = c->serial };
     answer->length = (size_t)sprintf(answer->text,
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nRequest-Id: req_bench\r\nContent-Length: %d\r\n\r\n%s", length, body);
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nRequest-Id: req_bench\r\nContent-Length: %d\r\n\r\n%s",
+        length, body);
     *last = answer;
     last = &answer->next;
 }
