@@ -1,5 +1,6 @@
 #include "payments/letterbox.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
@@ -56,12 +57,13 @@ static void leave(struct delivery *own)
         queue.last = before;
 }
 
-/* Those that go together: a list of its own. */
+/* Those that go together, who takes them among them: a list of its own. */
 static struct delivery *take(size_t *count)
 {
-    struct delivery *batch = queue.first, *end = NULL;
+    struct delivery *batch = queue.first, *end = batch;
     size_t bytes = 0;
 
+    assert(batch);
     for (*count = 0; queue.first && *count < MOST; ++*count) {
         bytes += queue.first->event->payload.length;
         if (*count && bytes > MOST_BYTES)
