@@ -447,9 +447,16 @@ static void add_card_data(const struct page *page, json_t *data)
     add_data(data, "methods", method_types(page, provider, capture == CAPTURE_AUTOMATIC));
 }
 
+/* Whoever has been told to transfer money or to look for a deposit has the days that this takes. */
+static bool is_patient(const struct page *page)
+{
+    return page->door.payment && payment_is_patient(page->door.payment);
+}
+
 static bool expires(const struct page *page)
 {
-    return page->door.session && page->state->form && instant_is_set(page->door.session->expires_at);
+    return page->door.session && page->state->form && !is_patient(page)
+        && instant_is_set(page->door.session->expires_at);
 }
 
 static json_t *script_data(const struct page *page, const char *client_secret)

@@ -101,6 +101,7 @@ test('who transfers the money is told to where, and that it is paid once it has 
     assert.equal(await page.getByTestId('heading').textContent(), 'Please transfer €24.00');
     const link = page.getByRole('link', { name: 'Show the bank details' });
     assert.equal(await link.getAttribute('href'), payment.next_action.url);
+    assert.equal(await page.getByTestId('expires').count(), 0, 'days pass');
     await shot(page, 'kind-transfer');
     await assertAccessible(page);
   }));
