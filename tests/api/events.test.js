@@ -376,7 +376,7 @@ test('the dashboard: a developer adds an endpoint, sees what came of it, sends a
   assert.ok(shown.includes('500') && shown.includes('204') && shown.includes(payment.id), shown);
   const rotated = await developer.post(`${home}/${id}/rotate`, { overlap_hours: '1' });
   assert.notEqual(rotated.text.match(/data-test="secret">(whsec_[^<]+)</)[1], secret);
-  assert.match((await developer.submit(`${home}/${id}/resend`, { hours: '1' })).text, /0 events are sent now/);
+  assert.match((await developer.submit(`${home}/${id}/resend`, { hours: '1' })).text, /[1-9][0-9]* events are sent now/);
   assert.match((await developer.submit(`${home}/${id}/state`, { state: 'disabled' })).text, /Nothing is sent there/);
   assert.match((await developer.submit(`${home}/${id}/state`, { state: 'enabled' })).text, /hears of events again/);
 
