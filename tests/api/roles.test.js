@@ -51,6 +51,7 @@ const WHO = [
   ['POST', /^\/admin\/payments\/\{id\}\/(retry|resolve|reveal)$/, 'OAFR'],
 
   ['GET', /^\/api\/v1\/(payments|payment-methods|refunds|checkout|decisions|disputes)/, ALL],
+  ['POST', /^\/api\/v1\/disputes\/\{id\}\/(evidence|files)$/, 'OAFR'],
   ['GET', /^\/api\/v1\/customers\/\{id\}\/export$/, 'OAFR'],
   ['GET', /^\/api\/v1\/customers/, ALL],
   ['POST', /^\/api\/v1\/customers\/\{id\}\/erase$/, 'O'],
