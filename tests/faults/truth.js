@@ -24,12 +24,13 @@ const RESTLESS = `
   UNION ALL SELECT subject, kind || ' is ' || state || coalesce(': ' || error, '') FROM jobs
              WHERE kind IN ('refund.resolve', 'webhook.process') OR state = 'dead' OR (state = 'running' AND lease_until < now())`;
 
-/** The same when nobody can be waited for any more: payers have had their hour, merchants their day. */
+/** The same when nobody can be waited for any more: payers have had their hour, merchants their day. A reminder of a bank's date may wait. */
 const UNENDED = `${RESTLESS}
   UNION ALL SELECT id, 'a payment is ' || status FROM payments WHERE status IN ('created', 'requires_action')
   UNION ALL SELECT payment_id, operation || ' is open in phase ' || phase FROM attempts WHERE status = 'open'
   UNION ALL SELECT id, 'a session is open' FROM checkout_sessions WHERE status = 'open'
-  UNION ALL SELECT subject, kind || ' is ' || state FROM jobs WHERE subject <> 'periodic'`;
+  UNION ALL SELECT subject, kind || ' is ' || state FROM jobs
+             WHERE subject <> 'periodic' AND NOT (kind = 'dispute.due' AND state = 'available' AND run_at > domain_now())`;
 
 /** What must not wait for its back-off; to ask again and again how a payer gets on would only keep the queue busy. */
 const HURRY = `UPDATE jobs SET run_at = domain_now() WHERE state = 'available' AND run_at > domain_now()
