@@ -150,6 +150,7 @@ static struct error *lock_user(struct ctx *ctx, const char *id, struct user *out
     SQL(lock, "SELECT " COLUMNS " FROM users WHERE id = $1 OR role = 'owner' ORDER BY id FOR UPDATE");
     struct field_list all;
 
+    *out = (struct user){ .id = id };
     TRY(db_list(ctx, &lock, PARAMS(P(id)), columns, sizeof(struct user), &all));
     for (size_t i = 0; i < all.count; i++) {
         struct user *user = (struct user *)all.items + i;

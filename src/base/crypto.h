@@ -55,8 +55,8 @@ MUST_CHECK struct error *unseal(struct ctx *ctx, const char *place, struct bytes
 
 /* The same under a key of 32 bytes that is kept elsewhere, such as a person's own: whoever destroys it makes unreadable what
  * it sealed. is_sealed_under() tells such data from what seal() made. */
-struct bytes seal_under(struct ctx *ctx, const uint8_t key[32], const char *place, struct bytes plain);
-MUST_CHECK struct error *unseal_under(struct ctx *ctx, const uint8_t key[32], const char *place, struct bytes sealed,
+struct bytes seal_under(struct ctx *ctx, const uint8_t secret[32], const char *place, struct bytes plain);
+MUST_CHECK struct error *unseal_under(struct ctx *ctx, const uint8_t secret[32], const char *place, struct bytes sealed,
     struct bytes *plain);
 bool is_sealed_under(struct bytes sealed);
 

@@ -196,7 +196,7 @@ static struct error *record(struct ctx *ctx, struct work *work, const struct del
 struct error *delivery_task(struct ctx *ctx, const struct job *job)
 {
     struct work work = { .until = monotonic_ms() + RUN_MS };
-    struct http_response response;
+    struct http_response response = { 0 };
     struct error *error = delivery_get(ctx, job->subject, &work.delivery);
 
     if (error && error->code == E_NOT_FOUND) // forgotten meanwhile

@@ -249,7 +249,7 @@ static json_t *basis_options(const char *selected)
     };
     json_t *options = json_array();
 
-    for (size_t i = 0; erase_basis_names[i]; i++)
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
         json_array_append_new(options,
             json_pack("{ss, ss, sb}", "value", erase_basis_names[i], "word", words[i], "selected",
                 selected && !strcmp(selected, erase_basis_names[i])));

@@ -225,10 +225,16 @@ static void add_told(struct sheet *sheet, size_t series, size_t label)
         "</title>");
 }
 
+/* The y of a value. */
+static int64_t height_of(const struct sheet *sheet, int64_t value)
+{
+    return sheet->head + sheet->height - chart_place(value, sheet->top, sheet->height);
+}
+
 static void add_grid(struct sheet *sheet, int64_t step)
 {
     for (int64_t tick = 0; tick <= sheet->top; tick += step) {
-        int64_t y = sheet->head + sheet->height - chart_place(tick, sheet->top, sheet->height);
+        int64_t y = height_of(sheet, tick);
         buf_printf(&sheet->svg, "<path class=\"%s\" d=\"M%d %lldH%d\"/>", tick ? "grid" : "base", LEFT, (long long)y,
             WIDTH - RIGHT);
         add_label(sheet, LEFT - 8, y + 4, "tick end", chart_tick(sheet->ctx, sheet->chart->unit, tick));
@@ -246,6 +252,11 @@ static int64_t column_width(const struct sheet *sheet, size_t i)
     return column_left(sheet, i + 1) - column_left(sheet, i);
 }
 
+static int64_t column_middle(const struct sheet *sheet, size_t i)
+{
+    return column_left(sheet, i) + column_width(sheet, i) / 2;
+}
+
 /* As many as have room, from the newest back. */
 static void add_days(struct sheet *sheet)
 {
@@ -255,7 +266,7 @@ static void add_days(struct sheet *sheet)
     for (size_t i = 0; i < chart->count; i++) {
         size_t back = chart->count - 1 - i;
         if (back % every == 0) // every second one goes where the picture is small
-            add_label(sheet, column_left(sheet, i) + column_width(sheet, i) / 2, HEIGHT - 8,
+            add_label(sheet, column_middle(sheet, i), HEIGHT - 8,
                 back / every % 2 ? "tick middle spare" : "tick middle", chart->labels[i]);
     }
 }
@@ -290,9 +301,8 @@ static void add_lines(struct sheet *sheet)
         for (size_t i = 0; i < chart->count; i++) {
             int64_t value = value_at(chart, n, i);
             if (value != CHART_NONE)
-                buf_printf(&sheet->svg, "%c%lld %lld", drawing ? 'L' : 'M',
-                    (long long)(column_left(sheet, i) + column_width(sheet, i) / 2),
-                    (long long)(sheet->head + sheet->height - chart_place(value, sheet->top, sheet->height)));
+                buf_printf(&sheet->svg, "%c%lld %lld", drawing ? 'L' : 'M', (long long)column_middle(sheet, i),
+                    (long long)height_of(sheet, value));
             drawing = value != CHART_NONE;
         }
         buf_text(&sheet->svg, "\"/>");
@@ -301,8 +311,7 @@ static void add_lines(struct sheet *sheet)
             if (value == CHART_NONE)
                 continue;
             buf_printf(&sheet->svg, "<circle class=\"dot s%zu\" r=\"3\" cx=\"%lld\" cy=\"%lld\"", n,
-                (long long)(column_left(sheet, i) + column_width(sheet, i) / 2),
-                (long long)(sheet->head + sheet->height - chart_place(value, sheet->top, sheet->height)));
+                (long long)column_middle(sheet, i), (long long)height_of(sheet, value));
             add_told(sheet, n, i);
             buf_text(&sheet->svg, "</circle>");
         }

@@ -1,5 +1,6 @@
 #include "pages/mail.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -216,7 +217,8 @@ static const char *date_text(struct ctx *ctx)
     time_t now = (time_t)(instant_to_unix(ctx->now) - clock_offset());
     struct tm tm;
 
-    gmtime_r(&now, &tm);
+    if (!gmtime_r(&now, &tm))
+        abort(); // only a year that no int holds
     return arena_printf(ctx->arena, "%s, %d %s %d %02d:%02d:%02d +0000", days[tm.tm_wday], tm.tm_mday,
         months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }

@@ -5,6 +5,7 @@
 #include "base/ctx.h"
 #include "base/field.h"
 #include "sandbox/memory.h"
+#include "sandbox/operations.h"
 #include "sandbox/sandbox.h"
 
 #include <string.h>
@@ -281,7 +282,7 @@ bool kind_must_verify(const struct record *method)
 json_t *kind_verification(struct call *call, const char *id)
 {
     return json_pack("{s:s, s:{s:I, s:s, s:s}}", "type", "verify_with_microdeposits", "verify_with_microdeposits",
-        "arrival_date", (json_int_t)(call->now + DEPOSIT_SECONDS), "hosted_verification_url",
+        "arrival_date", (json_int_t)call->now + DEPOSIT_SECONDS, "hosted_verification_url",
         arena_printf(call->ctx->arena, "%s/sandbox/3ds/%s", call->sandbox->settings.url, id), "microdeposit_type",
         "amounts");
 }

@@ -48,7 +48,6 @@ json_t *kind_instructions(struct call *call, const struct record *intent, json_i
 /* Why a debit came back, NULL when the money comes. */
 const struct decline *kind_decline(const struct record *method);
 
-extern const struct param kind_verify_params[];
 extern const struct decline decline_left_elsewhere, decline_not_verified;
 
 #endif

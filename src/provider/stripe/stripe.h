@@ -93,7 +93,7 @@ MUST_CHECK struct error *stripe_refund_view(struct ctx *ctx, json_t *refund, str
 /* Fills snapshot->refunds from Stripe's list. `intent` is what the snapshot was made from. */
 MUST_CHECK struct error *stripe_list_refunds(struct ctx *ctx, json_t *intent, struct snapshot *snapshot);
 /* What the payer must do next, and where; both NULL when that is nothing. */
-void stripe_next_action(const json_t *action, const char **type, const char **url);
+void stripe_next_action(const json_t *action, const char **what, const char **where);
 void stripe_method_view(struct ctx *ctx, json_t *method, struct method_view *out);
 
 /* False when it is not an event. */

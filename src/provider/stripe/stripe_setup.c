@@ -127,7 +127,7 @@ struct error *stripe_cancel_setup(struct ctx *ctx, const char *reference, const 
 {
     struct buf form = { .arena = ctx->arena };
     struct stripe_answer answer;
-    struct setup_view now;
+    struct setup_view now = { 0 };
 
     if (!id_is_plausible(reference))
         return NULL;
