@@ -106,10 +106,12 @@ START_TEST(test_a_cut_off_time_is_refused)
 }
 END_TEST
 
-/* Every day of all years against the C library's calendar. */
+/* Every day of 400 years, after which the calendar repeats itself, and every 31st of all other years, against the C library's. */
 START_TEST(test_the_calendar)
 {
-    for (int64_t day = -719162; day <= 2932896; day++) {
+    const int64_t first = 0, beyond = 146097;
+
+    for (int64_t day = -719162; day <= 2932896; day += day >= first && day < beyond ? 1 : 31) {
         time_t seconds = (time_t)(day * 86400 + 86399);
         struct instant instant = instant_of_unix(seconds), back;
         struct tm parts;
@@ -121,8 +123,7 @@ START_TEST(test_the_calendar)
         const char *text = instant_format(ctx.arena, instant, false);
         if (strcmp(text, expected) != 0 || !instant_parse(expected, &back) || back.us != instant.us)
             ck_abort_msg("day %jd: %s is not %s", (intmax_t)day, text, expected);
-        if (day % 1000 == 0)
-            arena_reset(ctx.arena);
+        arena_reset(ctx.arena);
     }
 }
 END_TEST
