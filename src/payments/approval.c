@@ -125,18 +125,20 @@ static struct error *decide(struct ctx *ctx, struct approval *approval, enum app
         told(ctx, approval, approval->refund_id));
 }
 
-struct error *approval_carry_out(struct ctx *ctx, const char *id, const struct refund *refund)
+struct error *approval_claim(struct ctx *ctx, const char *id, struct approval *out)
 {
-    struct approval approval;
+    TRY(approval_lock(ctx, id, out));
+    TRY(check_waiting(ctx, out));
+    return check_second_person(ctx, out);
+}
 
-    TRY(approval_lock(ctx, id, &approval));
-    TRY(check_waiting(ctx, &approval));
-    TRY(check_second_person(ctx, &approval));
-    if (strcmp(approval.payment_id, refund->payment_id) || approval.amount.minor != refund->amount.minor
-        || !money_same_currency(approval.amount, refund->amount))
+struct error *approval_carry_out(struct ctx *ctx, struct approval *approval, const struct refund *refund)
+{
+    if (strcmp(approval->payment_id, refund->payment_id) || approval->amount.minor != refund->amount.minor
+        || !money_same_currency(approval->amount, refund->amount))
         return error_new(ctx, E_CONFLICT, "This is not what was asked for.");
-    approval.refund_id = refund->id;
-    return decide(ctx, &approval, APPROVAL_APPROVED);
+    approval->refund_id = refund->id;
+    return decide(ctx, approval, APPROVAL_APPROVED);
 }
 
 struct error *approval_approve(struct ctx *ctx, const char *id, struct refund *out)
@@ -144,10 +146,6 @@ struct error *approval_approve(struct ctx *ctx, const char *id, struct refund *o
     struct approval approval;
 
     TRY(approval_get(ctx, id, &approval));
-    if (!idempotency_is_taken_over(ctx)) { // or else an earlier run of the same request has made it
-        TRY(check_waiting(ctx, &approval));
-        TRY(check_second_person(ctx, &approval));
-    }
     return refund_create(ctx,
         &(struct refund_request){
             .payment = approval.payment_id,

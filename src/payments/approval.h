@@ -56,7 +56,10 @@ MUST_CHECK struct error *approval_reject(struct ctx *ctx, const char *id, const 
 /* Takes back what one has asked for oneself. E_FORBIDDEN for others. */
 MUST_CHECK struct error *approval_withdraw(struct ctx *ctx, const char *id);
 
-/* Inside the transaction that makes the refund: the request is approved by it. */
-MUST_CHECK struct error *approval_carry_out(struct ctx *ctx, const char *id, const struct refund *refund);
+/* Inside the transaction that makes the refund: locks the request, which must wait still for another's decision, ... */
+MUST_CHECK struct error *approval_claim(struct ctx *ctx, const char *id, struct approval *out);
+
+/* ... and once the refund is there, approves the request by it. */
+MUST_CHECK struct error *approval_carry_out(struct ctx *ctx, struct approval *approval, const struct refund *refund);
 
 #endif

@@ -255,10 +255,13 @@ static struct error *intend(struct ctx *ctx, const struct refund_request *reques
     struct refund *refund)
 {
     struct money amount = request->amount;
+    struct approval approval;
 
-    TRY(idempotency_take(ctx,
-        refund->id)); // first: a second request with the key must hear of this one, not of what is left
+    // first: a second request with the key must hear of this one, not of what is left
+    TRY(idempotency_take(ctx, refund->id));
     TRY(payment_lock(ctx, request->payment, payment));
+    if (request->approval)
+        TRY(approval_claim(ctx, request->approval, &approval));
     TRY(refund_check(ctx, payment, &amount));
     if (!request->approval)
         TRY(approval_demand(ctx, payment, amount));
@@ -269,7 +272,7 @@ static struct error *intend(struct ctx *ctx, const struct refund_request *reques
     TRY(payment_update(ctx, payment));
     TRY(refund_insert(ctx, refund));
     if (request->approval)
-        TRY(approval_carry_out(ctx, request->approval, refund));
+        TRY(approval_carry_out(ctx, &approval, refund));
     TRY(audit_add(ctx, "refund.requested", refund->id,
         json_in(ctx->arena,
             json_pack("{ss, sI, ss}", "payment", payment->id, "amount", (json_int_t)amount.minor, "currency",
