@@ -43,7 +43,7 @@ newest_migration() {
 # A test file with a main() is a program; the others beside it are linked to every program of that directory.
 tests() {
     local all programs=() program helper helpers
-    mapfile -t all < <(tracked 'tests/unit/*.[ch]' 'tests/domain/*.[ch]')
+    mapfile -t all < <(tracked 'tests/unit/*.[ch]')
     for program in "${all[@]}"; do
         [ -e "$program" ] && grep -qE '^int main\(' "$program" && programs+=("${program%.c}")
     done
