@@ -1,6 +1,6 @@
 'use strict';
 
-// What the browser tests share: Debian's Chromium, pages of two sizes, the card form, screenshots, and axe.
+// What the browser tests share: Debian's Chromium without windows, pages of two sizes, the card form, screenshots, and axe.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -46,7 +46,8 @@ const DECLINES = {
 };
 
 function launch() {
-  return chromium.launch({ executablePath: process.env.TILL_TEST_CHROMIUM || '/usr/bin/chromium', args: FLAGS });
+  const executablePath = process.env.TILL_TEST_CHROMIUM || '/usr/bin/chromium-headless-shell';
+  return chromium.launch({ executablePath, args: FLAGS });
 }
 
 /** A page in a profile of its own; what it complains about is in page.complaints. */
@@ -68,6 +69,12 @@ function screenshotDirectory() {
   const directory = path.join(top, 'screenshots');
   fs.mkdirSync(directory, { recursive: true });
   return directory;
+}
+
+/** Makes the same page as wide as another device. */
+async function resize(page, size) {
+  await page.setViewportSize(SIZES[size]);
+  page.size = size;
 }
 
 /** Keeps what the whole page looks like: the window grows for it, so that nothing sticks in the middle. */
@@ -143,22 +150,25 @@ function challenge(page) {
   return page.getByTestId('challenge').frameLocator('iframe');
 }
 
-const RULES = { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'], iframes: false };
+const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+// What another width or other colours can change, where the document is the same.
+const LOOKS = ['color-contrast', 'target-size', 'scrollable-region-focusable', 'link-in-text-block'];
 
-async function violations(frame) {
-  await frame.evaluate(axe.source);
-  const result = await frame.evaluate((rules) => globalThis.axe.run(document, rules), RULES);
+async function violations(frame, runOnly) {
+  if (!(await frame.evaluate(() => 'axe' in globalThis))) await frame.evaluate(axe.source);
+  const options = { runOnly, iframes: false, resultTypes: ['violations'] };
+  const result = await frame.evaluate((rules) => globalThis.axe.run(document, rules), options);
   return result.violations.map(
     (violation) => `${violation.id}: ${violation.help}: ${violation.nodes.map((node) => node.html).join(' | ')}`,
   );
 }
 
 /** Nothing that axe finds, on the page and in the frames it has. */
-async function assertAccessible(page) {
-  assert.deepEqual(await violations(page.mainFrame()), [], `${page.url()} (${page.size})`);
+async function assertAccessible(page, rules = RULES) {
+  assert.deepEqual(await violations(page.mainFrame(), rules), [], `${page.url()} (${page.size})`);
   for (const frame of page.frames()) {
     if (/\/v3\/elements/.test(frame.url())) {
-      const found = (await violations(frame)).filter(
+      const found = (await violations(frame, rules)).filter(
         (line) => !/^(landmark-one-main|page-has-heading-one|region):/.test(line),
       );
       assert.deepEqual(found, [], 'the card form');
@@ -166,12 +176,16 @@ async function assertAccessible(page) {
   }
 }
 
+/** The same for a document that was looked at whole before, now at another width or in other colours. */
+const assertLooks = (page) => assertAccessible(page, LOOKS);
+
 module.exports = {
   CARDS,
   DECLINES,
   IN_APP,
   SIZES,
   assertAccessible,
+  assertLooks,
   cardFrame,
   challenge,
   fillCard,
@@ -182,6 +196,7 @@ module.exports = {
   newPage,
   open,
   pay,
+  resize,
   screenshotDirectory,
   shot,
 };
