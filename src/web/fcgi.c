@@ -36,14 +36,24 @@
 #define DRAIN_BYTES (1024 * 1024)
 #define DRAIN_DEADLINE_MS 2000
 
+/* A thread that is free. */
+struct seat {
+    struct seat *below;
+    pthread_cond_t called;
+    bool waits;
+};
+
 struct fcgi {
     struct fcgi_server server;
     int stop_fd;
     pthread_t *threads;
     int started;
+    int64_t stop_at;      // only who watches the socket looks at it
     pthread_mutex_t lock; // of what follows
     pthread_cond_t ended;
     int running;
+    bool watched;      // a free thread looks at the socket
+    struct seat *free; // the others that are free, the one that was busy last on top
 };
 
 void fcgi_init(void)
@@ -346,9 +356,38 @@ static void serve_connection(struct fcgi *fcgi, void *thread, FCGX_Request *conn
 
 /* Threads */
 
+/* One free thread looks at the socket and the others sleep, so that a connection wakes one of them and not all. Whoever was busy last
+ * is called first: its memory is warm and its connection to the provider open, and what is not needed stays asleep. */
+static void take_watch(struct fcgi *fcgi, struct seat *own)
+{
+    pthread_mutex_lock(&fcgi->lock);
+    if (fcgi->watched) {
+        own->below = fcgi->free;
+        own->waits = true;
+        fcgi->free = own;
+    }
+    while (own->waits)
+        pthread_cond_wait(&own->called, &fcgi->lock);
+    fcgi->watched = true;
+    pthread_mutex_unlock(&fcgi->lock);
+}
+
+static void hand_watch_on(struct fcgi *fcgi)
+{
+    pthread_mutex_lock(&fcgi->lock);
+    struct seat *next = fcgi->free;
+    fcgi->watched = next != NULL;
+    if (next) {
+        fcgi->free = next->below;
+        next->waits = false;
+        pthread_cond_signal(&next->called);
+    }
+    pthread_mutex_unlock(&fcgi->lock);
+}
+
 /* Waits for a connection; false when it is time to stop. Who has got into the queue by then is still served: when the whole
  * program ends nobody else would. */
-static bool wait_for_connection(const struct fcgi *fcgi, int64_t *stop_at)
+static bool wait_for_connection(struct fcgi *fcgi)
 {
     struct pollfd polled[] = { { .fd = fcgi->stop_fd, .events = POLLIN },
         { .fd = fcgi->server.listen_fd, .events = POLLIN } };
@@ -357,12 +396,12 @@ static bool wait_for_connection(const struct fcgi *fcgi, int64_t *stop_at)
         assert(errno == EINTR);
     if (!polled[0].revents)
         return true;
-    if (*stop_at == 0)
-        *stop_at = monotonic_ms() + QUEUE_MS;
-    return polled[1].revents && monotonic_ms() < *stop_at;
+    if (fcgi->stop_at == 0)
+        fcgi->stop_at = monotonic_ms() + QUEUE_MS;
+    return polled[1].revents && monotonic_ms() < fcgi->stop_at;
 }
 
-/* Threads and processes that were faster leave nothing to accept; that is no failure. */
+/* Processes that were faster leave nothing to accept; that is no failure. */
 static void accept_failed(int reason)
 {
     const struct timespec pause = { .tv_nsec = 100 * 1000 * 1000 };
@@ -373,22 +412,33 @@ static void accept_failed(int reason)
     nanosleep(&pause, NULL);
 }
 
+/* The next connection; -1 when it is time to stop. */
+static int next_connection(struct fcgi *fcgi, struct seat *own)
+{
+    int fd = -1;
+
+    take_watch(fcgi, own);
+    while (fd < 0 && wait_for_connection(fcgi)) {
+        // cppcheck-suppress nullPointer; who connects is always the web server
+        fd = accept4(fcgi->server.listen_fd, NULL, NULL, SOCK_CLOEXEC);
+        if (fd < 0)
+            accept_failed(errno);
+    }
+    hand_watch_on(fcgi);
+    return fd;
+}
+
 static void *serve(void *argument)
 {
     struct fcgi *fcgi = argument;
     void *thread = fcgi->server.thread_start(fcgi->server.shared);
+    struct seat seat = { .called = PTHREAD_COND_INITIALIZER };
     FCGX_Request connection;
-    int64_t stop_at = 0;
+    int fd;
 
     FCGX_InitRequest(&connection, -1, 0);
-    while (wait_for_connection(fcgi, &stop_at)) {
-        // cppcheck-suppress nullPointer; who connects is always the web server
-        int fd = accept4(fcgi->server.listen_fd, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0)
-            accept_failed(errno);
-        else
-            serve_connection(fcgi, thread, &connection, fd);
-    }
+    while ((fd = next_connection(fcgi, &seat)) >= 0)
+        serve_connection(fcgi, thread, &connection, fd);
     fcgi->server.thread_stop(thread);
     pthread_mutex_lock(&fcgi->lock);
     fcgi->running--;

@@ -7,10 +7,11 @@
 struct request;
 struct fcgi;
 
-/* Serves FastCGI requests from a listening, non-blocking socket with `threads` threads, by RELIABILITY.md 3.1: each polls the
- * socket and a stop event, accepts for itself, reads parameters and body under limits and deadlines, and calls handle().
- * A connection serves one request and is then closed: a server that keeps connections could send the next request just as
- * this process stops. thread_start() gives each thread what its requests share (arena, database, HTTP client). */
+/* Serves FastCGI requests from a listening, non-blocking socket with `threads` threads, by RELIABILITY.md 3.1: one of the free
+ * ones polls the socket and a stop event, accepts for itself, hands the watch on, reads parameters and body under limits and
+ * deadlines, and calls handle(). A connection serves one request and is then closed: a server that keeps connections could send
+ * the next request just as this process stops. thread_start() gives each thread what its requests share (arena, database, HTTP
+ * client). */
 struct fcgi_server {
     int listen_fd;
     int threads;
