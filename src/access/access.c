@@ -77,7 +77,7 @@ static struct error *by_session(struct request *r)
     return NULL;
 }
 
-static struct error *by_api_key(struct request *r)
+static struct error *by_api_key(struct request *r, struct rate_limit *limit)
 {
     static const char scheme[] = "Bearer ";
     const char *header = request_header(r, "Authorization");
@@ -94,7 +94,7 @@ static struct error *by_api_key(struct request *r)
     }
     header += sizeof scheme - 1;
     error = jwt_is_one(header) ? jwt_check(r->ctx, header, &r->ctx->principal)
-                               : api_key_check(r->ctx, header, &r->ctx->principal);
+                               : api_key_check(r->ctx, header, &r->ctx->principal, limit);
     if (error && error->code == E_UNAUTHENTICATED)
         TRY(count_guess(r));
     TRY(error);
@@ -106,11 +106,12 @@ static struct error *by_api_key(struct request *r)
     return NULL;
 }
 
-static struct error *identify(struct request *r)
+/* Sets *limit where the use of a key was counted already. */
+static struct error *identify(struct request *r, struct rate_limit *limit)
 {
     switch (r->route->access) {
     case ACCESS_API_KEY:
-        return by_api_key(r);
+        return by_api_key(r, limit);
     case ACCESS_CHECKOUT:
         r->ctx->principal =
             (struct principal){ .kind = PRINCIPAL_CUSTOMER, .id = request_path(r, "session"), .scopes = "" };
@@ -139,20 +140,15 @@ static void show_limit(struct request *r, const struct rate_limit *limit)
 }
 
 /* A key, a checkout session and an address are counted apart; a webhook only when its signature is bad. */
-static struct error *limit_rate(struct request *r)
+static struct error *limit_rate(struct request *r, struct rate_limit *limit)
 {
     struct ctx *ctx = r->ctx;
     const char *who = ctx->principal.id ? ctx->principal.id : ctx->address ? ctx->address : "";
-    struct rate_limit limit = { 0 };
 
-    if (r->route->unlimited || r->route->access == ACCESS_WEBHOOK)
+    if (limit->limit || r->route->unlimited || r->route->access == ACCESS_WEBHOOK)
         return NULL;
-    struct error *error =
-        rate_limit_count(ctx, arena_printf(ctx->arena, "%s:%s", principal_kind_names[ctx->principal.kind], who),
-            ctx->config->rate_limit_requests, ctx->config->rate_limit_window, &limit);
-    if (limit.limit)
-        show_limit(r, &limit);
-    return error;
+    return rate_limit_count(ctx, arena_printf(ctx->arena, "%s:%s", principal_kind_names[ctx->principal.kind], who),
+        ctx->config->rate_limit_requests, ctx->config->rate_limit_window, limit);
 }
 
 /* Which request this is -------------------------------------------------------------------------------------------- */
@@ -237,9 +233,15 @@ static struct error *take_key(struct request *r)
 
 struct error *access_check(struct request *r)
 {
-    TRY(identify(r));
+    struct rate_limit limit = { 0 };
+    struct error *error = identify(r, &limit);
+
+    if (!error && !r->reply.sent)
+        error = limit_rate(r, &limit);
+    if (limit.limit)
+        show_limit(r, &limit);
+    TRY(error);
     if (r->reply.sent)
         return NULL;
-    TRY(limit_rate(r));
     return r->route->idempotent ? take_key(r) : NULL;
 }

@@ -1,6 +1,7 @@
 #ifndef TILL_ACCESS_API_KEY_H
 #define TILL_ACCESS_API_KEY_H
 
+#include "access/rate_limit.h"
 #include "base/config.h"
 #include "base/ctx.h"
 #include "base/error.h"
@@ -24,8 +25,10 @@ MUST_CHECK struct error *api_key_create(struct ctx *ctx, const char *name, const
 MUST_CHECK struct error *api_key_list(struct ctx *ctx, struct field_list *out);
 MUST_CHECK struct error *api_key_revoke(struct ctx *ctx, const char *id);
 
-/* Who holds this key; E_UNAUTHENTICATED for one that is unknown, revoked, malformed or of the other mode. */
-MUST_CHECK struct error *api_key_check(struct ctx *ctx, const char *key, struct principal *out);
+/* Who holds this key, whose use it counts in the same step: *limit is set then. E_UNAUTHENTICATED for one that is unknown, revoked,
+ * malformed or of the other mode, and nothing is counted; E_RATE_LIMITED for one that comes too often. */
+MUST_CHECK struct error *api_key_check(struct ctx *ctx, const char *key, struct principal *out,
+    struct rate_limit *limit);
 
 /* All scopes there are, ending with NULL. */
 extern const char *const api_key_scopes[];

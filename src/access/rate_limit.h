@@ -2,6 +2,7 @@
 #define TILL_ACCESS_RATE_LIMIT_H
 
 #include "base/error.h"
+#include "base/instant.h"
 
 #include <stdint.h>
 
@@ -13,7 +14,20 @@ struct rate_limit {
     int64_t reset; // seconds until the window ends
 };
 
-/* Counts one use of `subject` in the current window of `window` seconds. E_RATE_LIMITED with Retry-After past `limit`. */
+/* The statement that counts a use of each subject that `from` has in the window that begins at `window`, to stand alone or within another
+ * that decides whether it counts. Says `used`, for rate_limit_judge(). */
+#define RATE_LIMIT_COUNT(subject, window, from)                                                                        \
+    "INSERT INTO rate_limits AS r (subject, window_start, used) SELECT " subject ", " window ", 1" from                \
+    " ON CONFLICT (subject, window_start) DO UPDATE SET used = r.used + 1 RETURNING used"
+
+/* When the current window of `window` seconds began. */
+struct instant rate_limit_window(const struct ctx *ctx, int64_t window);
+
+/* What so many uses mean. E_RATE_LIMITED with Retry-After past `limit`. */
+MUST_CHECK struct error *rate_limit_judge(struct ctx *ctx, int64_t used, int64_t limit, int64_t window,
+    struct rate_limit *out);
+
+/* Counts one use of `subject` in the current window of `window` seconds, and judges. */
 MUST_CHECK struct error *rate_limit_count(struct ctx *ctx, const char *subject, int64_t limit, int64_t window,
     struct rate_limit *out);
 

@@ -25,6 +25,10 @@ struct sql {
     static const struct sql name_ = { #name_, __FILE__, text_ };                                                       \
     static const struct sql *const name_##_listed __attribute__((used, section("till_sql"))) = &name_
 
+/* A condition that is always true, for a statement that stands alone and whose change may be lost when the server crashes in the next
+ * moment, because that is as if this process had died before it: its commit does not wait for the disk. */
+#define IN_NO_HURRY " AND set_config('synchronous_commit', 'off', true) = 'off'"
+
 /* The list of all statements linked into this program. */
 const struct sql *const *sql_list(size_t *count);
 

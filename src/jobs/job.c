@@ -90,6 +90,9 @@ static void wait_for_work(enum lane lane, unsigned *seen)
 
 /* The queue -------------------------------------------------------------------------------------------------------- */
 
+/* A claim, an end or a delay that a crash of the server loses is that of a run that died. What a run itself does is committed after
+ * its claim, so that it is never on the disk without it. */
+
 static const char *const lane_names[] = { [LANE_MONEY] = "money", [LANE_OUTWARD] = "outward", [LANE_ANY] = NULL };
 
 static const struct task *task_named(const char *kind)
@@ -147,7 +150,7 @@ static struct error *claim(struct ctx *ctx, enum lane lane, struct job *job, boo
         "       lease_until = now() + make_interval(secs => $2)"
         " WHERE id = (SELECT id FROM jobs"
         "              WHERE state = 'available' AND run_at <= domain_now() AND ($3::text IS NULL OR lane = $3)"
-        "              ORDER BY run_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)"
+        "              ORDER BY run_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)" IN_NO_HURRY
         "RETURNING id, kind, subject, attempts, trace, claim");
 
     return db_maybe(ctx, &take, PARAMS(P(id_new(ctx, "claim")), P(LEASE), P(lane_names[lane])), columns, job, found);
@@ -177,7 +180,7 @@ static struct error *lease(struct ctx *ctx, const struct job *job, int seconds)
 
 static struct error *finish(struct ctx *ctx, const struct job *job)
 {
-    SQL(done, "DELETE FROM jobs WHERE id = $1 AND claim = $2");
+    SQL(done, "DELETE FROM jobs WHERE id = $1 AND claim = $2" IN_NO_HURRY);
 
     return db_exec(ctx, &done, PARAMS(P(job->id), P(job->claim)), NULL);
 }
@@ -186,7 +189,8 @@ static struct error *finish(struct ctx *ctx, const struct job *job)
 static struct error *put_back(struct ctx *ctx, const struct job *job, int64_t delay, const char *cause)
 {
     SQL(back,
-        "WITH mine AS (DELETE FROM jobs WHERE id = $1 AND claim = $2 RETURNING kind, subject, attempts, trace, lane)"
+        "WITH mine AS (DELETE FROM jobs WHERE id = $1 AND claim = $2" IN_NO_HURRY
+        " RETURNING kind, subject, attempts, trace, lane)"
         "INSERT INTO jobs (kind, subject, run_at, attempts, error, trace, lane)"
         "SELECT kind, subject, domain_now() + make_interval(secs => $3), attempts, $4, trace, lane FROM mine "
         "ON CONFLICT (kind, subject) WHERE state = 'available'"

@@ -12,6 +12,7 @@
 #include "events/event.h"
 #include "jobs/job.h"
 #include "ledger/ledger.h"
+#include "payments/attempt.h"
 #include "payments/checkout_store.h"
 #include "payments/dispute.h"
 #include "payments/notice.h"
@@ -336,8 +337,8 @@ static struct error *write(struct ctx *ctx, const struct change *change)
     return same ? payment_checked(ctx, now->id) : payment_update(ctx, now);
 }
 
-static struct error *apply(struct ctx *ctx, const char *payment_id, const struct snapshot *snapshot,
-    struct payment *out)
+struct error *apply_to_open(struct ctx *ctx, const char *payment_id, const struct snapshot *snapshot,
+    struct payment *out, struct attempt *open, bool *is_open)
 {
     struct change change = { .snapshot = snapshot, .payment = out };
 
@@ -358,13 +359,18 @@ static struct error *apply(struct ctx *ctx, const char *payment_id, const struct
     TRY(settle_checkout(ctx, out));
     TRY(remember_method(ctx, &change));
     TRY(settle_job(ctx, &change));
-    return tell(ctx, &change);
+    TRY(tell(ctx, &change));
+    *open = change.attempt;
+    *is_open = change.has_attempt;
+    return NULL;
 }
 
 struct error *apply_provider_state(struct ctx *ctx, const char *payment_id, const struct snapshot *snapshot,
     struct payment *out)
 {
-    struct error *error = IN_TX(ctx, apply(ctx, payment_id, snapshot, out));
+    struct attempt open;
+    bool is_open;
+    struct error *error = IN_TX(ctx, apply_to_open(ctx, payment_id, snapshot, out, &open, &is_open));
 
     if (!error || error->constraint != mismatch || ctx->tx)
         return error;

@@ -149,25 +149,33 @@ static enum payment_status status_after_refusal(const struct payment *payment)
 /* C1 and T2: the provider's object, without moving money ------------------------------------------------------------ */
 
 /* T2. A confirmation goes out only once it is on record that one may have, whoever brought us the id. */
-static struct error *step_on(struct ctx *ctx, struct payment *payment, struct attempt *attempt)
+static struct error *step_to_confirm(struct ctx *ctx, const struct attempt *open, bool is_open, struct attempt *attempt)
 {
-    struct attempt open;
-    bool found;
-
-    TRY(payment_lock_open(ctx, attempt->payment_id, payment, &open, &found));
-    if (!found || strcmp(open.id, attempt->id))
+    if (!is_open || strcmp(open->id, attempt->id))
         return error_new(ctx, E_CONFLICT, "Another operation on this payment is under way.");
-    *attempt = open;
+    *attempt = *open;
     if (attempt->phase == PHASE_CREATING)
         attempt->phase = attempt->confirms ? PHASE_CONFIRMING : PHASE_WAITING;
     return attempt_update(ctx, attempt);
 }
 
+static struct error *step_on(struct ctx *ctx, struct payment *payment, struct attempt *attempt)
+{
+    struct attempt open;
+    bool is_open;
+
+    TRY(payment_lock_open(ctx, attempt->payment_id, payment, &open, &is_open));
+    return step_to_confirm(ctx, &open, is_open, attempt);
+}
+
 static struct error *record_created(struct ctx *ctx, const struct snapshot *snapshot, struct payment *payment,
     struct attempt *attempt)
 {
-    TRY(apply_provider_state(ctx, payment->id, snapshot, payment));
-    return step_on(ctx, payment, attempt);
+    struct attempt open;
+    bool is_open;
+
+    TRY(apply_to_open(ctx, payment->id, snapshot, payment, &open, &is_open));
+    return step_to_confirm(ctx, &open, is_open, attempt);
 }
 
 static struct error *create_at_provider(struct ctx *ctx, struct payment *payment, struct attempt *attempt, bool fresh)
@@ -287,7 +295,7 @@ static struct error *charge(struct ctx *ctx, struct payment *payment, struct att
         return NULL; // for the payer's browser
     failpoint("charge", "after_t2");
     const char *mandate = NULL;
-    if (attempt->method)
+    if (attempt->method && payment->customer_id) // a kept one has a customer
         TRY(method_mandate(ctx, payment->provider, attempt->method, &mandate));
     struct outcome outcome = payment_provider(payment)->confirm(ctx,
         &(struct confirm_request){

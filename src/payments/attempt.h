@@ -28,6 +28,10 @@ const struct provider *payment_provider(const struct payment *payment);
 /* The kinds of method that it may be paid with, ending with NULL. */
 const char *const *payment_types(struct ctx *ctx, const struct payment *payment);
 
+/* apply_provider_state(), within a transaction, that also tells which attempt is open after it. */
+MUST_CHECK struct error *apply_to_open(struct ctx *ctx, const char *payment_id, const struct snapshot *snapshot,
+    struct payment *out, struct attempt *open, bool *is_open);
+
 /* The state at the provider was not what we thought: what it is counts. */
 MUST_CHECK struct error *payment_look_again(struct ctx *ctx, struct payment *payment);
 

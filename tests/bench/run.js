@@ -329,6 +329,7 @@ async function main() {
   const wanted = options();
   const onlyLists = wanted.works.length === 1 && wanted.works[0] === 'lists';
   const figures = onlyLists ? [] : await benchWorks(wanted);
+  if (wanted.statements) return;
   if (figures.length) print(figures);
   const lists = await benchLists(wanted);
   if (lists) printLists(lists);

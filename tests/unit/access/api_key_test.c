@@ -16,7 +16,9 @@ static const char *make(const char *scopes, struct api_key *key)
 
 static struct error *check(const char *secret, struct principal *out)
 {
-    return api_key_check(&ctx, secret, out);
+    struct rate_limit limit;
+
+    return api_key_check(&ctx, secret, out, &limit);
 }
 
 START_TEST(test_a_key_says_who_comes)
