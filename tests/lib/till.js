@@ -37,7 +37,7 @@ function sleep(ms) {
 }
 
 /** Waits until `check` answers something true; its last error is told when it never does. */
-async function until(check, what, ms = 20000) {
+async function until(check, what, ms = 60000) {
   const end = Date.now() + ms;
   let last;
   for (;;) {
@@ -272,6 +272,7 @@ async function startTill(options = {}) {
     try {
       const environment = { ...till.env, MIGRATE_DATABASE_URL: database.ownerUrl };
       const child = run(path.join(build, 'till'), args, { env: cleanEnvironment(environment) });
+      child.child.stdin.on('error', () => {}); // one that reads nothing may have ended before
       child.child.stdin.end(input);
       const { stdout, stderr } = await child;
       return { code: 0, stdout, stderr };
