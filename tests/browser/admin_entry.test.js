@@ -5,7 +5,7 @@
 
 const assert = require('node:assert/strict');
 const { after, before, test } = require('node:test');
-const { SIZES, assertAccessible, launch, newPage, shot } = require('./browser.js');
+const { SIZES, assertAccessible, assertFits, assertLooks, launch, newPage, shot } = require('./browser.js');
 const { startTill } = require('../lib/till.js');
 const { PASSWORD, makeUser, totp } = require('../lib/admin.js');
 
@@ -27,7 +27,6 @@ after(async () => {
 
 async function withPage(options, work) {
   const page = await newPage(browser, options);
-  page.dark = options.colorScheme === 'dark';
   try {
     await work(page);
     assert.deepEqual(page.complaints, []);
@@ -41,16 +40,22 @@ async function withPage(options, work) {
 
 // Every part and every colour is on one of these.
 const IN_THE_DARK = ['sign-in-refused', 'audit', 'user', 'user-new-refused', 'settings', 'doctor-checked', 'account'];
+const known = new Set();
 
 /** What must hold of every state: axe finds nothing, nothing runs over the edge, one heading; and it is kept as a picture. */
 async function seen(page, name) {
-  if (page.dark && !IN_THE_DARK.includes(name)) return;
-  await assertAccessible(page);
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  assert.ok(wide <= 0, `${name}: ${wide} px too wide at ${page.size}`);
+  await (known.has(name) ? assertLooks : assertAccessible)(page);
+  await assertFits(page, name);
   assert.equal(await page.locator('h1').count(), 1, name);
   assert.match(await page.locator('.ribbon').innerText(), /Test mode/);
-  await shot(page, `admin-${name}${page.dark ? '-dark' : ''}`);
+  await shot(page, `admin-${name}`);
+  if (IN_THE_DARK.includes(name) && !known.has(name)) {
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await assertLooks(page);
+    await shot(page, `admin-${name}-dark`);
+    await page.emulateMedia({ colorScheme: 'light' });
+  }
+  known.add(name);
 }
 
 async function fillSignIn(page, email, password = PASSWORD, code = '') {
@@ -85,11 +90,11 @@ async function go(page, word) {
   await page.locator(`nav a[aria-current="page"]:has-text("${word}")`).first().waitFor({ state: 'attached' });
 }
 
-for (const [size, colorScheme] of [[1280, 'light'], [390, 'light'], [1280, 'dark']]) {
-  test(`an owner comes in, and looks after users, keys and the log (${size}, ${colorScheme})`, async () => {
-    const email = `owner-${size}-${colorScheme}@people.example`;
+for (const size of [1280, 390]) {
+  test(`an owner comes in, and looks after users, keys and the log at ${size}`, async () => {
+    const email = `owner-${size}@people.example`;
     await makeUser(till, 'owner', { email, name: 'Robin <img src=x onerror=alert(1)>' });
-    await withPage({ size, colorScheme }, async (page) => {
+    await withPage({ size }, async (page) => {
       await page.goto(`${till.url}/admin/audit`);
       await page.getByRole('heading', { name: 'Sign in to Paper & Ink' }).waitFor();
       await seen(page, 'sign-in');
@@ -141,7 +146,7 @@ for (const [size, colorScheme] of [[1280, 'light'], [390, 'light'], [1280, 'dark
       assert.equal(await page.getByLabel('Name').inputValue(), 'Kim');
       assert.ok(await page.getByRole('radio', { name: 'finance' }).isChecked());
       await seen(page, 'user-new-refused');
-      await page.getByLabel('E-mail address').fill(`kim-${size}-${colorScheme}@people.example`);
+      await page.getByLabel('E-mail address').fill(`kim-${size}@people.example`);
       await page.getByRole('button', { name: 'Add them' }).click();
       assert.match(await page.getByTestId('password').innerText(), /^[a-z2-9]{5}(-[a-z2-9]{5}){3}$/);
       await seen(page, 'user-password');

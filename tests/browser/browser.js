@@ -5,6 +5,7 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
+const { test } = require('node:test');
 const axe = require('axe-core');
 const { chromium, selectors } = require('playwright-core');
 
@@ -52,7 +53,7 @@ function launch() {
 
 /** A page in a profile of its own; what it complains about is in page.complaints. */
 async function newPage(browser, { size = 1280, locale = 'en-GB', ...options } = {}) {
-  const context = await browser.newContext({ viewport: SIZES[size], locale, ...options });
+  const context = await browser.newContext({ viewport: SIZES[size], locale, reducedMotion: 'reduce', ...options });
   const page = await context.newPage();
   page.size = size;
   page.complaints = [];
@@ -179,12 +180,42 @@ async function assertAccessible(page, rules = RULES) {
 /** The same for a document that was looked at whole before, now at another width or in other colours. */
 const assertLooks = (page) => assertAccessible(page, LOOKS);
 
+/** Nothing sticks out to the side. */
+async function assertFits(page, what) {
+  const over = await page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
+  assert.ok(over <= 0, `${what} is ${over} px too wide at ${page.size}`);
+}
+
+/** One state as it is on a desk and on a phone: axe finds nothing, nothing sticks out, and both are kept as pictures. */
+async function lookAtBoth(page, name) {
+  const { size } = page;
+  await assertAccessible(page);
+  await assertFits(page, name);
+  await shot(page, name);
+  await resize(page, size === 390 ? 1280 : 390);
+  await assertLooks(page);
+  await assertFits(page, name);
+  await shot(page, name);
+  await resize(page, size);
+}
+
+/** `test` for what no width changes: every second one runs on a desk, the others on a phone. */
+function testAtEither(size) {
+  let count = 0;
+  return (name, work) => {
+    if (count++ % 2 === (size === 390 ? 1 : 0)) test(name, work);
+  };
+}
+
 module.exports = {
   CARDS,
   DECLINES,
   IN_APP,
   SIZES,
   assertAccessible,
+  assertFits,
   assertLooks,
   cardFrame,
   challenge,
@@ -192,6 +223,7 @@ module.exports = {
   focused,
   inState,
   launch,
+  lookAtBoth,
   main,
   newPage,
   open,
@@ -199,4 +231,5 @@ module.exports = {
   resize,
   screenshotDirectory,
   shot,
+  testAtEither,
 };

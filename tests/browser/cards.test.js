@@ -16,10 +16,12 @@ const {
   focused,
   inState,
   launch,
+  lookAtBoth,
   newPage,
   open,
   pay,
   shot,
+  testAtEither,
 } = require('./browser.js');
 const { startStack } = require('./stack.js');
 
@@ -58,6 +60,7 @@ async function assertOnePayment(session, status) {
 }
 
 for (const size of Object.keys(SIZES).map(Number)) {
+  const either = testAtEither(size);
   test(`from the shelf to the receipt at ${size}`, () =>
     withPage(size, async (page) => {
       await page.goto(`${stack.sandboxUrl}/shop`);
@@ -90,7 +93,7 @@ for (const size of Object.keys(SIZES).map(Number)) {
     }));
 
   for (const [card, sentence] of Object.entries(DECLINES)) {
-    test(`${card}: a sentence, and the same page takes another card, at ${size}`, () =>
+    either(`${card}: a sentence, and the same page takes another card, at ${size}`, () =>
       withPage(size, async (page) => {
         const session = await stack.session();
         await open(page, session);
@@ -100,8 +103,7 @@ for (const size of Object.keys(SIZES).map(Number)) {
         assert.ok(said.startsWith(sentence), said);
         assert.match(said, /You have not been charged/);
         assert.equal(await focused(page), 'errors');
-        await assertAccessible(page);
-        await shot(page, `declined-${card}`);
+        await lookAtBoth(page, `declined-${card}`);
         const first = await assertOnePayment(session, 'pending');
         await page.reload();
         await inState(page, 'declined_retry');
@@ -113,7 +115,7 @@ for (const size of Object.keys(SIZES).map(Number)) {
       }));
   }
 
-  test(`a card is enough, without an e-mail address, at ${size}`, () =>
+  either(`a card is enough, without an e-mail address, at ${size}`, () =>
     withPage(size, async (page) => {
       const session = await stack.session();
       await open(page, session);
@@ -145,7 +147,7 @@ for (const size of Object.keys(SIZES).map(Number)) {
     }));
 
   for (const card of ['authenticate', 'authenticateAlways']) {
-    test(`3-D Secure in a frame, completed, with ${card} at ${size}`, () =>
+    either(`3-D Secure in a frame, completed, with ${card} at ${size}`, () =>
       withPage(size, async (page) => {
         const session = await stack.session();
         await open(page, session);
@@ -161,7 +163,7 @@ for (const size of Object.keys(SIZES).map(Number)) {
       }));
   }
 
-  test(`3-D Secure in a frame, failed, at ${size}`, () =>
+  either(`3-D Secure in a frame, failed, at ${size}`, () =>
     withPage(size, async (page) => {
       const session = await stack.session();
       await open(page, session);
@@ -179,7 +181,7 @@ for (const size of Object.keys(SIZES).map(Number)) {
       await assertOnePayment(session, 'succeeded');
     }));
 
-  test(`3-D Secure in a frame, closed, at ${size}`, () =>
+  either(`3-D Secure in a frame, closed, at ${size}`, () =>
     withPage(size, async (page) => {
       const session = await stack.session();
       await open(page, session);
@@ -190,7 +192,7 @@ for (const size of Object.keys(SIZES).map(Number)) {
       await assertOnePayment(session, 'pending');
     }));
 
-  test(`3-D Secure in a frame, abandoned, then gone on with, at ${size}`, () =>
+  either(`3-D Secure in a frame, abandoned, then gone on with, at ${size}`, () =>
     withPage(size, async (page) => {
       const session = await stack.session();
       await open(page, session);
@@ -200,8 +202,7 @@ for (const size of Object.keys(SIZES).map(Number)) {
       await inState(page, 'requires_action');
       assert.equal(await focused(page), 'heading');
       assert.match(await page.getByTestId('message').textContent(), /with your bank is not complete.*not been charged/);
-      await assertAccessible(page);
-      await shot(page, 'requires_action');
+      await lookAtBoth(page, 'requires_action');
       await page.getByTestId('authenticate').click();
       await challenge(page).getByTestId('3ds-complete').waitFor();
       await shot(page, 'authenticate');
@@ -210,7 +211,7 @@ for (const size of Object.keys(SIZES).map(Number)) {
       await assertOnePayment(session, 'succeeded');
     }));
 
-  test(`3-D Secure in a frame, abandoned for another card, at ${size}`, () =>
+  either(`3-D Secure in a frame, abandoned for another card, at ${size}`, () =>
     withPage(size, async (page) => {
       const session = await stack.session();
       await open(page, session);
@@ -228,7 +229,7 @@ for (const size of Object.keys(SIZES).map(Number)) {
     ['complete', 'succeeded'],
     ['fail', 'declined_retry'],
   ]) {
-    test(`3-D Secure by redirect, ${result}, at ${size}`, () =>
+    either(`3-D Secure by redirect, ${result}, at ${size}`, () =>
       withPage(
         size,
         async (page) => {
@@ -247,7 +248,7 @@ for (const size of Object.keys(SIZES).map(Number)) {
       ));
   }
 
-  test(`3-D Secure by redirect, abandoned, at ${size}`, () =>
+  either(`3-D Secure by redirect, abandoned, at ${size}`, () =>
     withPage(
       size,
       async (page) => {

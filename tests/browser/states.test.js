@@ -8,15 +8,16 @@ const { after, before, test } = require('node:test');
 const {
   CARDS,
   SIZES,
-  assertAccessible,
   fillCard,
   focused,
   inState,
   launch,
+  lookAtBoth,
   newPage,
   open,
   pay,
   shot,
+  testAtEither,
 } = require('./browser.js');
 const { until } = require('../lib/till.js');
 const { startStack } = require('./stack.js');
@@ -86,12 +87,12 @@ async function look(page, state, words, name = state) {
   assert.match(await page.getByTestId('heading').textContent(), words);
   assert.equal(await focused(page), 'heading');
   assert.equal(await page.locator('h1').count(), 1);
-  await assertAccessible(page);
-  await shot(page, name);
+  await lookAtBoth(page, name);
 }
 
 for (const size of Object.keys(SIZES).map(Number)) {
-  test(`loading at ${size}`, () =>
+  const either = testAtEither(size);
+  either(`loading at ${size}`, () =>
     withPage(size, async (page) => {
       const session = await stack.session();
       let go;
@@ -104,13 +105,12 @@ for (const size of Object.keys(SIZES).map(Number)) {
       await inState(page, 'loading');
       assert.equal(await page.getByTestId('progress').textContent(), 'Loading the card form…');
       assert.equal(await page.getByTestId('pay').isDisabled(), true);
-      await assertAccessible(page);
-      await shot(page, 'loading');
+      await lookAtBoth(page, 'loading');
       go();
       await inState(page, 'ready');
     }));
 
-  test(`submitting at ${size}`, () =>
+  either(`submitting at ${size}`, () =>
     withPage(size, async (page) => {
       const session = await stack.session();
       let go;
@@ -124,13 +124,12 @@ for (const size of Object.keys(SIZES).map(Number)) {
       await inState(page, 'submitting');
       assert.equal(await page.getByTestId('pay').textContent(), 'Paying…');
       assert.equal(await page.getByTestId('pay').isDisabled(), true);
-      await assertAccessible(page);
-      await shot(page, 'submitting');
+      await lookAtBoth(page, 'submitting');
       go();
       await inState(page, 'succeeded');
     }));
 
-  test(`processing, until the provider says how it went, at ${size}`, () =>
+  either(`processing, until the provider says how it went, at ${size}`, () =>
     withPage(size, async (page) => {
       const session = await begun();
       const intent = '/v1/payment_intents/*';
@@ -155,7 +154,7 @@ for (const size of Object.keys(SIZES).map(Number)) {
       await inState(page, 'succeeded', 60000);
     }));
 
-  test(`refunded in part and in full at ${size}`, () =>
+  either(`refunded in part and in full at ${size}`, () =>
     withPage(size, async (page) => {
       const session = await paid();
       await refund(session, '10.00');
@@ -170,7 +169,7 @@ for (const size of Object.keys(SIZES).map(Number)) {
       await look(page, 'refunded', /was refunded/);
     }));
 
-  test(`authorized at ${size}`, () =>
+  either(`authorized at ${size}`, () =>
     withPage(size, async (page) => {
       const session = await paid({ capture: false });
       await page.goto(session.url);
@@ -178,7 +177,7 @@ for (const size of Object.keys(SIZES).map(Number)) {
       assert.match(await page.getByTestId('message').textContent(), /€24.00 is reserved on your card/);
     }));
 
-  test(`expired at ${size}`, () =>
+  either(`expired at ${size}`, () =>
     withPage(size, async (page) => {
       const session = await stack.session();
       await stack.api('POST', `/api/v1/checkout/sessions/${session.id}/expire`, { body: {} });
@@ -187,7 +186,7 @@ for (const size of Object.keys(SIZES).map(Number)) {
       assert.equal(await page.getByTestId('pay-form').count(), 0);
     }));
 
-  test(`cancelled by the payer at ${size}`, () =>
+  either(`cancelled by the payer at ${size}`, () =>
     withPage(size, async (page) => {
       const session = await begun();
       await open(page, session);
@@ -200,7 +199,7 @@ for (const size of Object.keys(SIZES).map(Number)) {
       await page.getByTestId('buy-pen').waitFor();
     }));
 
-  test(`declined for good at ${size}`, () =>
+  either(`declined for good at ${size}`, () =>
     withPage(size, async (page) => {
       const session = await begun();
       await stack.db.value(
@@ -212,7 +211,7 @@ for (const size of Object.keys(SIZES).map(Number)) {
       assert.match(await page.getByTestId('message').textContent(), /not enough money.*not been charged/);
     }));
 
-  test(`refused for its risk, in neutral words, at ${size}`, () =>
+  either(`refused for its risk, in neutral words, at ${size}`, () =>
     withPage(size, async (page) => {
       const session = await stack.session();
       await page.route(/\/pay$/, (route) =>
@@ -224,7 +223,7 @@ for (const size of Object.keys(SIZES).map(Number)) {
       assert.doesNotMatch(await page.locator('body').textContent(), /score|fraud|risk/i);
     }));
 
-  test(`the card form does not load at ${size}`, () =>
+  either(`the card form does not load at ${size}`, () =>
     withPage(size, async (page) => {
       const session = await stack.session();
       await page.route(/\/v3\/$/, (route) => route.abort());
@@ -235,7 +234,7 @@ for (const size of Object.keys(SIZES).map(Number)) {
       await inState(page, 'ready');
     }));
 
-  test(`the provider is down, and comes back, at ${size}`, () =>
+  either(`the provider is down, and comes back, at ${size}`, () =>
     withPage(size, async (page) => {
       const session = await stack.session();
       await open(page, session);
@@ -260,7 +259,7 @@ for (const size of Object.keys(SIZES).map(Number)) {
       await inState(page, 'ready', 60000);
     }));
 
-  test(`the time to pay runs out at ${size}`, () =>
+  either(`the time to pay runs out at ${size}`, () =>
     withPage(size, async (page) => {
       await page.clock.install();
       const session = await stack.session({ expires_in: 90 });
@@ -277,7 +276,7 @@ for (const size of Object.keys(SIZES).map(Number)) {
       await inState(page, 'expired');
     }));
 
-  test(`without JavaScript: what can be read can be read, at ${size}`, () =>
+  either(`without JavaScript: what can be read can be read, at ${size}`, () =>
     withPage(
       size,
       async (page) => {
@@ -298,17 +297,16 @@ for (const size of Object.keys(SIZES).map(Number)) {
       { javaScriptEnabled: false },
     ));
 
-  test(`an address that is wrong at ${size}`, () =>
+  either(`an address that is wrong at ${size}`, () =>
     withPage(size, async (page) => {
       const session = await stack.session();
       const answer = await page.goto(`${session.url}x`);
       assert.equal(answer.status(), 404);
       assert.equal(await page.getByTestId('heading').innerText(), 'There is no such page');
-      await assertAccessible(page);
-      await shot(page, 'not_found');
+      await lookAtBoth(page, 'not_found');
     }));
 
-  test(`in the dark at ${size}`, () =>
+  either(`in the dark at ${size}`, () =>
     withPage(
       size,
       async (page) => {
@@ -318,12 +316,10 @@ for (const size of Object.keys(SIZES).map(Number)) {
         await fillCard(page, CARDS.good);
         await page.getByTestId('pay').click();
         await inState(page, 'field_error');
-        await assertAccessible(page);
-        await shot(page, 'dark-field_error');
+        await lookAtBoth(page, 'dark-field_error');
         await pay(page, CARDS.good);
         await inState(page, 'succeeded');
-        await assertAccessible(page);
-        await shot(page, 'dark-succeeded');
+        await lookAtBoth(page, 'dark-succeeded');
       },
       { colorScheme: 'dark' },
     ));
