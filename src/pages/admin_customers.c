@@ -114,8 +114,8 @@ const struct field admin_customer_query[] = {
 static json_t *payment_row(struct ctx *ctx, const struct payment *payment)
 {
     return json_pack("{ss, so, so, so, so, so, so}", "id", payment->id, "amount", view_money(ctx, payment->amount),
-        "status", view_payment_badge(ctx, payment), "dispute", view_dispute_badge(ctx, payment->dispute_state),
-        "description", view_text(payment->description), "reference", view_text(payment->reference), "created",
+        "status", view_payment_badge(ctx, payment), "more", view_payment_more(ctx, payment), "description",
+        view_text(payment->description), "reference", view_text(payment->reference), "created",
         view_time(ctx, payment->created_at));
 }
 

@@ -72,12 +72,29 @@ static struct error *read_whole(struct ctx *ctx, const char *id, struct whole *o
     return read_customer(ctx, out);
 }
 
+static int64_t left_of(const struct payment *payment)
+{
+    return payment->amount_captured.minor - payment->amount_refunded.minor - payment->amount_refunding.minor;
+}
+
 /* What happens next -------------------------------------------------------------------------------------------------- */
+
+static const char *after_success(const struct payment *payment)
+{
+    if (payment->dispute_state == DISPUTE_LOST)
+        return "Nothing: the dispute is lost, and its money is back with the payer.";
+    if (!payment->amount_refunded.minor)
+        return "Nothing: the money is captured.";
+    return left_of(payment) ? "Nothing: the money is captured, and a part of it went back."
+                            : "Nothing: all of it went back to the payer.";
+}
 
 static const char *next_step(const struct payment *payment)
 {
     if (payment->dispute_state == DISPUTE_OPEN)
         return "The payer disputes it: answer the dispute before its time runs out.";
+    if (payment->dispute_state == DISPUTE_INQUIRY)
+        return "The payer's bank inquires: answer it, or give the money back, before it becomes a dispute.";
     if (payment->amount_refunding.minor)
         return "A refund is on its way; it counts as done when the provider says so.";
     switch (payment->status) {
@@ -90,7 +107,7 @@ static const char *next_step(const struct payment *payment)
     case PAYMENT_AUTHORIZED:
         return "Capture it, or cancel it to release the money. Banks release it by themselves after some days.";
     case PAYMENT_SUCCEEDED:
-        return "Nothing: the money is captured.";
+        return after_success(payment);
     case PAYMENT_FAILED:
     case PAYMENT_CANCELLED:
         return "Nothing: it has come to its end, and no money was taken.";
@@ -188,7 +205,8 @@ static json_t *facts(struct ctx *ctx, const struct whole *whole)
     json_t *list = json_array();
 
     add_fact(list, "Payment", payment->id, NULL, true);
-    add_fact(list, "Reference", payment->reference, NULL, false);
+    add_fact(list, "Reference", payment->reference,
+        view_link(ctx, HERE, "reference", payment->reference, (const char *)NULL), false); // tried again, or paid twice
     add_fact(list, "Description", payment->description, NULL, false);
     add_fact(list, "Method", method_text(ctx, payment), NULL, false);
     add_fact(list, "Wallet", payment->method_wallet ? view_words(ctx, payment->method_wallet) : NULL, NULL, false);
@@ -214,7 +232,8 @@ static json_t *customer_view(struct request *r, const struct whole *whole)
 
     if (!whole->has_customer)
         return json_null();
-    return json_pack("{ss, ss, ss, ss?, ss?, ss?, sb, sb}", "id", customer->id, "reveal",
+    return json_pack("{ss, ss, ss, ss, ss?, ss?, ss?, sb, sb}", "id", customer->id, "payments",
+        view_link(r->ctx, HERE, "customer", customer->id, (const char *)NULL), "reveal",
         arena_printf(r->ctx->arena, HERE "/%s/reveal", whole->payment.id), "link",
         arena_printf(r->ctx->arena, "/admin/customers/%s", customer->id), "reference", customer->reference, "name",
         shows ? customer->name : view_masked(r->ctx, customer->name), "email",
@@ -325,11 +344,6 @@ static json_t *tasks_of(struct ctx *ctx, const struct whole *whole, bool *resolv
 
 /* What may be done --------------------------------------------------------------------------------------------------- */
 
-static int64_t left_of(const struct payment *payment)
-{
-    return payment->amount_captured.minor - payment->amount_refunded.minor - payment->amount_refunding.minor;
-}
-
 static bool is_refundable(const struct payment *payment)
 {
     return left_of(payment) > 0 && payment->dispute_state != DISPUTE_OPEN && payment->dispute_state != DISPUTE_LOST;
@@ -371,7 +385,7 @@ static json_t *make_view(struct request *r, const struct whole *whole)
     json_object_set_new(view, "amount", view_money(ctx, payment->amount));
     json_object_set_new(view, "currency", json_string(payment->amount.currency));
     json_object_set_new(view, "badge", view_payment_badge(ctx, payment));
-    json_object_set_new(view, "dispute_badge", view_dispute_badge(ctx, payment->dispute_state));
+    json_object_set_new(view, "more", view_payment_more(ctx, payment));
     json_object_set_new(view, "created", view_time(ctx, payment->created_at));
     json_object_set_new(view, "checked", view_time(ctx, payment->checked_at));
     json_object_set_new(view, "provider", json_string(view_words(ctx, payment->provider)));

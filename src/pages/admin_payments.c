@@ -156,29 +156,6 @@ static const char *method_word(struct ctx *ctx, const struct found_payment *foun
                                : view_words(ctx, kind);
 }
 
-static json_t *badge_of(struct ctx *ctx, const struct found_payment *found)
-{
-    const struct payment like = { .status = (enum payment_status)found->status, .refund_state = found->refund_state };
-
-    return view_payment_badge(ctx, &like);
-}
-
-/* What stands beside the status: money on its way back or gone back in part, a dispute. */
-static json_t *more_badges(struct ctx *ctx, const struct found_payment *found)
-{
-    json_t *list = json_array(), *dispute = view_dispute_badge(ctx, found->dispute_state);
-
-    if (found->amount_refunding.minor)
-        json_array_append_new(list, view_badge(ctx, TONE_INFO, "Refund on its way"));
-    if (!strcmp(refund_state_names[found->refund_state], "partial"))
-        json_array_append_new(list, view_badge(ctx, TONE_MUTED, "Partly refunded"));
-    if (json_is_null(dispute))
-        json_decref(dispute);
-    else
-        json_array_append_new(list, dispute);
-    return list;
-}
-
 /* Enough of an id to tell rows apart. */
 static const char *tail_of(const char *id)
 {
@@ -190,15 +167,19 @@ static const char *tail_of(const char *id)
 static json_t *row_of(struct ctx *ctx, const struct found_payment *found)
 {
     const char *customer = found->customer_reference ? found->customer_reference : found->customer_id;
+    const struct payment like = { .status = (enum payment_status)found->status,
+        .refund_state = found->refund_state,
+        .amount_refunding = found->amount_refunding,
+        .dispute_state = found->dispute_state };
 
     return json_pack("{ss, ss, ss, so, ss?, so, so, so, so, ss?, ss, ss?, ss?}", "id", found->id, "tail",
         tail_of(found->id), "link", arena_printf(ctx->arena, HERE "/%s", found->id), "time",
         view_time(ctx, found->created_at), "customer", customer, "customer_link",
         found->customer_id ? json_string(arena_printf(ctx->arena, "/admin/customers/%s", found->customer_id))
                            : json_null(),
-        "amount", view_money(ctx, found->amount), "badge", badge_of(ctx, found), "more", more_badges(ctx, found),
-        "method", method_word(ctx, found), "provider", view_words(ctx, found->provider), "reference", found->reference,
-        "description", found->description);
+        "amount", view_money(ctx, found->amount), "badge", view_payment_badge(ctx, &like), "more",
+        view_payment_more(ctx, &like), "method", method_word(ctx, found), "provider", view_words(ctx, found->provider),
+        "reference", found->reference, "description", found->description);
 }
 
 static json_t *rows_of(struct ctx *ctx, const struct search_page *page)

@@ -148,6 +148,21 @@ json_t *view_payment_badge(struct ctx *ctx, const struct payment *payment)
     return view_badge(ctx, badges[payment->status].tone, badges[payment->status].word);
 }
 
+json_t *view_payment_more(struct ctx *ctx, const struct payment *payment)
+{
+    json_t *list = json_array(), *dispute = view_dispute_badge(ctx, payment->dispute_state);
+
+    if (payment->amount_refunding.minor)
+        json_array_append_new(list, view_badge(ctx, TONE_INFO, "Refund on its way"));
+    if (!strcmp(refund_state_names[payment->refund_state], "partial"))
+        json_array_append_new(list, view_badge(ctx, TONE_MUTED, "Partly refunded"));
+    if (json_is_null(dispute))
+        json_decref(dispute);
+    else
+        json_array_append_new(list, dispute);
+    return list;
+}
+
 json_t *view_refund_badge(struct ctx *ctx, enum refund_status status)
 {
     static const struct {

@@ -105,6 +105,7 @@ static void find_bounds(struct ctx *ctx, const struct search_terms *terms, struc
 static enum lane choose_lane(const struct search_terms *terms, const struct search_bounds *bounds)
 {
     bool common = is(terms->status, "succeeded");
+    bool ended = is(terms->status, "failed") || is(terms->status, "cancelled");
     const struct {
         bool given;
         enum lane lane;
@@ -118,6 +119,7 @@ static enum lane choose_lane(const struct search_terms *terms, const struct sear
         { bounds->has_amount, LANE_AMOUNT },
         { bounds->refund_state, LANE_REFUND_STATE },
         { bounds->refunded, LANE_REFUNDED },
+        { ended && terms->currency, LANE_ENDED },
         { terms->status && !common, LANE_STATUS },
         { bounds->method_brand, LANE_METHOD_BRAND },
         { bounds->method_type, LANE_METHOD_TYPE },

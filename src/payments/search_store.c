@@ -48,6 +48,7 @@
 
 LANE(all, "true");
 LANE(status, "status = $1");
+LANE(ended, "status = $1 AND currency = $4 AND status IN ('failed', 'cancelled')");
 LANE(customer, "customer_id = $2");
 LANE(reference, "reference = $3");
 LANE(currency, "currency = $4");
@@ -68,6 +69,7 @@ static const struct {
 } lanes[LANES] = {
     [LANE_ALL] = { &all_older, &all_newer },
     [LANE_STATUS] = { &status_older, &status_newer },
+    [LANE_ENDED] = { &ended_older, &ended_newer },
     [LANE_CUSTOMER] = { &customer_older, &customer_newer },
     [LANE_REFERENCE] = { &reference_older, &reference_newer },
     [LANE_CURRENCY] = { &currency_older, &currency_newer },

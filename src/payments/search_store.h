@@ -7,6 +7,7 @@
 enum lane {
     LANE_ALL,
     LANE_STATUS,
+    LANE_ENDED, // failed or cancelled, in one currency
     LANE_CUSTOMER,
     LANE_REFERENCE,
     LANE_CURRENCY,

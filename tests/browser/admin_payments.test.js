@@ -5,7 +5,7 @@
 
 const { after, before, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
-const { startTill } = require('../lib/till.js');
+const { startTill, until } = require('../lib/till.js');
 const { signIn, visit } = require('../lib/admin.js');
 const { assertAccessible, assertFits, assertLooks, launch, newPage, shot } = require('./browser.js');
 
@@ -96,10 +96,15 @@ for (const size of [1280, 390]) {
       await page.getByTestId('flash').waitFor();
       assert.match(await page.getByTestId('flash').innerText(), /\$12\.50 (went back|is on its way)/);
       assert.match(await page.getByTestId('refunds').innerText(), /\$12\.50/);
+      await until(async () => (await page.reload(), /Succeeded\s+Partly refunded/.test(await page.locator('h1').innerText())), 'the badge of the refund');
+      assert.match(await page.getByTestId('next').innerText(), /a part of it went back/);
       assert.equal((await till.sandbox.ledger(payment.id)).refunds.length, 1);
       await look(page, 'payment');
       await page.getByTestId('reveal').click();
       await page.getByText('kim@shop.example').waitFor();
+      await page.getByRole('link', { name: `refund-at-${size}` }).click(); // what else this order asked for
+      await page.getByTestId('payments').getByText('Partly refunded').waitFor();
+      assert.equal(await page.getByTestId('payments').getByRole('row').count(), 2);
       await page.goto(`${till.url}/admin/payments/${made.hostile.id}`);
       for (const text of [HOSTILE]) assert.ok((await page.locator('main').innerText()).includes(text));
       await look(page, 'payment-hostile');

@@ -133,6 +133,10 @@ static bool is_failed_euro_of_old(int64_t i)
 {
     return is_old(i) && is_lost(i);
 }
+static bool is_none(int64_t i)
+{
+    return i < 0;
+}
 static bool is_any(int64_t i)
 {
     return i > 0;
@@ -145,6 +149,8 @@ static const struct {
     { { 0 }, is_any },
     { { .status = "failed" }, is_failed },
     { { .status = "unknown" }, is_unknown },
+    { { .status = "failed", .currency = "USD" }, is_failed },
+    { { .status = "failed", .currency = "EUR" }, is_none },
     { { .currency = "EUR" }, is_euro },
     { { .provider = "paypal" }, is_paypal },
     { { .mode = "live" }, is_live },
