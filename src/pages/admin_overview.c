@@ -455,8 +455,9 @@ static struct error *add_queue_health(struct ctx *ctx, json_t *list)
     if (health.dead || health.stuck || health.late)
         add_health(ctx, list, "Queue", health.dead ? TONE_BAD : TONE_WARN,
             health.dead ? arena_printf(ctx->arena, "%lld given up", (long long)health.dead) : "Behind",
-            arena_printf(ctx->arena, "%lld late, the oldest by %s.", (long long)health.late,
-                view_span(ctx, health.late_seconds)),
+            health.late ? arena_printf(ctx->arena, "%lld late, the oldest by %s.", (long long)health.late,
+                view_span(ctx, health.late_seconds))
+                        : "Nothing else is late.",
             health.dead ? "/admin/tasks?kind=dead_job" : NULL);
     return NULL;
 }

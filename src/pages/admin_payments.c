@@ -150,8 +150,6 @@ static const char *method_word(struct ctx *ctx, const struct found_payment *foun
 
     if (!kind)
         return NULL;
-    if (!strcmp(kind, "amex"))
-        kind = "American Express";
     return found->method_last4 ? arena_printf(ctx->arena, "%s •••• %s", view_words(ctx, kind), found->method_last4)
                                : view_words(ctx, kind);
 }

@@ -236,6 +236,7 @@ static struct error *settle_attempt(struct ctx *ctx, struct change *change)
     if (attempt->status == ATTEMPT_OPEN)
         return NULL;
     attempt->phase = PHASE_DONE;
+    attempt->provider_request_id = change->snapshot->request_id; // where it was told, that of the last call stays
     if (change->declined) {
         attempt->failure_class = change->payment->failure_class;
         attempt->failure_code = change->payment->failure_code;

@@ -149,11 +149,13 @@ static enum payment_status status_after_refusal(const struct payment *payment)
 /* C1 and T2: the provider's object, without moving money ------------------------------------------------------------ */
 
 /* T2. A confirmation goes out only once it is on record that one may have, whoever brought us the id. */
-static struct error *step_to_confirm(struct ctx *ctx, const struct attempt *open, bool is_open, struct attempt *attempt)
+static struct error *step_to_confirm(struct ctx *ctx, const struct attempt *open, bool is_open, const char *request_id,
+    struct attempt *attempt)
 {
     if (!is_open || strcmp(open->id, attempt->id))
         return error_new(ctx, E_CONFLICT, "Another operation on this payment is under way.");
     *attempt = *open;
+    attempt->provider_request_id = request_id;
     if (attempt->phase == PHASE_CREATING)
         attempt->phase = attempt->confirms ? PHASE_CONFIRMING : PHASE_WAITING;
     return attempt_update(ctx, attempt);
@@ -165,7 +167,7 @@ static struct error *step_on(struct ctx *ctx, struct payment *payment, struct at
     bool is_open;
 
     TRY(payment_lock_open(ctx, attempt->payment_id, payment, &open, &is_open));
-    return step_to_confirm(ctx, &open, is_open, attempt);
+    return step_to_confirm(ctx, &open, is_open, NULL, attempt);
 }
 
 static struct error *record_created(struct ctx *ctx, const struct snapshot *snapshot, struct payment *payment,
@@ -175,7 +177,7 @@ static struct error *record_created(struct ctx *ctx, const struct snapshot *snap
     bool is_open;
 
     TRY(apply_to_open(ctx, payment->id, snapshot, payment, &open, &is_open));
-    return step_to_confirm(ctx, &open, is_open, attempt);
+    return step_to_confirm(ctx, &open, is_open, snapshot->request_id, attempt);
 }
 
 static struct error *create_at_provider(struct ctx *ctx, struct payment *payment, struct attempt *attempt, bool fresh)

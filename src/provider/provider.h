@@ -128,6 +128,7 @@ struct snapshot {
     size_t dispute_count;
     struct money fee;          // the provider's, of the currency it settles in; currency "" where it is not known yet
     const char *fee_reference; // "txn_…"
+    const char *request_id;    // the provider's, of the call that answered with this; NULL where it was asked or told
 };
 
 /* How a method stands that is being kept for later, as its provider shows it. */

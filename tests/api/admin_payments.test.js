@@ -176,6 +176,7 @@ describe('a payment', () => {
     for (const expected of ['Captured $10.00', 'Refunded $4.00', 'A charge was begun', 'Paid', 'A refund went back', 'Debit refunds $4.00, credit stripe:receivable $4.00',
       'The shop is told: payment.succeeded', 'Attempt: Charge. Succeeded', 'Visa •••• 4242', 'Next: Nothing'])
       assert.ok(words.includes(expected), `${expected}: ${words}`);
+    assert.match(words, /Charge \$10\.00 Succeeded .*? request req_\w+/, 'what Stripe is asked about');
     assert.doesNotMatch(page.text, /secret\.person|Secret Person|_secret_/);
     assert.ok(words.includes('s•••@s•••.example'));
     const shown = await finance.post(`/admin/payments/${payment.id}/reveal`);

@@ -99,6 +99,7 @@ for (const size of [1280, 390]) {
       await until(async () => (await page.reload(), /Succeeded\s+Partly refunded/.test(await page.locator('h1').innerText())), 'the badge of the refund');
       assert.match(await page.getByTestId('next').innerText(), /a part of it went back/);
       assert.equal((await till.sandbox.ledger(payment.id)).refunds.length, 1);
+      assert.match(await page.getByTestId('attempts').innerText(), /request req_\w+/, 'what Stripe asks for when one asks Stripe');
       await look(page, 'payment');
       await page.getByTestId('reveal').click();
       await page.getByText('kim@shop.example').waitFor();

@@ -244,6 +244,7 @@ static struct outcome intent_outcome(struct ctx *ctx, const struct stripe_answer
     error = stripe_snapshot(ctx, intent, &outcome.snapshot);
     if (error)
         stripe_not_understood(&outcome, error->cause);
+    outcome.snapshot.request_id = outcome.request_id;
     return outcome;
 }
 
