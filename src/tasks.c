@@ -8,6 +8,7 @@
 #include "payments/checkout.h"
 #include "payments/erase.h"
 #include "payments/evidence.h"
+#include "payments/expiry.h"
 #include "payments/payment.h"
 #include "payments/reconcile.h"
 #include "payments/refund.h"
@@ -34,6 +35,8 @@ static struct error *forget_expired(struct ctx *ctx, const struct job *job)
 const struct task tasks[] = {
     { "payment.resolve", payment_resolve_task, .lease = 120,
         .summary = "Asks the provider how a payment stands, and does what is left to do" },
+    { "payment.expire", expiry_task, .lease = 120,
+        .summary = "Warns before what is authorized is no longer held, and releases it in time" },
     { "refund.resolve", refund_resolve_task, .lease = 120,
         .summary = "Asks the provider whether a refund happened, and sends it again if not" },
     { "dispute.due", dispute_due_task,

@@ -76,6 +76,8 @@ struct config {
     int64_t remember_days;             // REMEMBER_METHOD_DAYS, 30
     bool remember_methods;             // REMEMBER_METHODS: keeps the method of every payment of a customer
     int64_t checkout_ttl;              // CHECKOUT_TTL, 86400 s
+    int64_t authorization_days;        // AUTHORIZATION_DAYS, 7
+    int64_t authorization_warn_hours;  // AUTHORIZATION_WARN_HOURS, 48
     int64_t workers, threads;          // TILL_WORKERS 2, TILL_THREADS 8
     const char *log_level;             // TILL_LOG_LEVEL
     const char *second_factor;         // TILL_SECOND_FACTOR: "required" or "optional"

@@ -89,7 +89,7 @@ static const char *after_success(const struct payment *payment)
                             : "Nothing: all of it went back to the payer.";
 }
 
-static const char *next_step(const struct payment *payment)
+static const char *next_step(struct ctx *ctx, const struct payment *payment)
 {
     if (payment->dispute_state == DISPUTE_OPEN)
         return "The payer disputes it: answer the dispute before its time runs out.";
@@ -105,7 +105,9 @@ static const char *next_step(const struct payment *payment)
     case PAYMENT_PROCESSING:
         return "Wait: the provider has it, and Till asks how it stands.";
     case PAYMENT_AUTHORIZED:
-        return "Capture it, or cancel it to release the money. Banks release it by themselves after some days.";
+        return arena_printf(ctx->arena,
+            "Capture it, or cancel it to release the money. It is held until %s, and released an hour before.",
+            instant_words(ctx->arena, payment->capture_before));
     case PAYMENT_SUCCEEDED:
         return after_success(payment);
     case PAYMENT_FAILED:
@@ -217,6 +219,8 @@ static json_t *facts(struct ctx *ctx, const struct whole *whole)
     add_fact(list, "Provider's payment", payment->provider_payment_id, NULL, true);
     add_fact(list, "Provider's charge", payment->provider_charge_id, NULL, true);
     add_fact(list, "Capture", payment->capture == CAPTURE_MANUAL ? "By hand" : "At once", NULL, false);
+    if (payment->status == PAYMENT_AUTHORIZED)
+        add_fact(list, "Held until", instant_words(ctx->arena, payment->capture_before), NULL, false);
     add_fact(list, "Checkout session", payment->checkout_id, NULL, true);
     add_fact(list, "Cancelled because", payment->cancel_reason ? view_words(ctx, payment->cancel_reason) : NULL, NULL,
         false);
@@ -390,7 +394,7 @@ static json_t *make_view(struct request *r, const struct whole *whole)
     json_object_set_new(view, "checked", view_time(ctx, payment->checked_at));
     json_object_set_new(view, "provider", json_string(view_words(ctx, payment->provider)));
     json_object_set_new(view, "provider_down", json_boolean(breaker_state(ctx, payment->provider) != BREAKER_CLOSED));
-    json_object_set_new(view, "next", json_string(next_step(payment)));
+    json_object_set_new(view, "next", json_string(next_step(ctx, payment)));
     json_object_set_new(view, "money", money_box(ctx, whole));
     json_object_set_new(view, "facts", facts(ctx, whole));
     json_object_set_new(view, "metadata", metadata);

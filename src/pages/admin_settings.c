@@ -62,6 +62,8 @@ static json_t *limits_view(struct ctx *ctx)
         { "RATE_LIMIT_REQUESTS", "Requests that one caller may make in a window",
             arena_printf(ctx->arena, "%lld in %lld s", (long long)config->rate_limit_requests,
                 (long long)config->rate_limit_window) },
+        { "AUTHORIZATION_WARN_HOURS", "How long before a hold ends a person is told",
+            view_span(ctx, config->authorization_warn_hours * 3600) },
         { "CHECKOUT_TTL", "How long a checkout session stays open", view_span(ctx, config->checkout_ttl) },
         { "PROVIDER_DEADLINE_MS", "How long a request waits for a provider",
             arena_printf(ctx->arena, "%lld ms", (long long)config->provider_deadline_ms) },

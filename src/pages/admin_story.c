@@ -28,6 +28,7 @@ static const struct {
     { "payment.requires_action", TONE_INFO, "The bank asked the payer to confirm (3-D Secure)" },
     { "payment.processing", TONE_INFO, "On its way at the provider" },
     { "payment.authorized", TONE_GOOD, "Authorized; the money is held" },
+    { "payment.authorization_expiring", TONE_WARN, "The hold ends soon, and nobody has captured it" },
     { "payment.succeeded", TONE_GOOD, "Paid" },
     { "payment.failed", TONE_BAD, "Failed for good" },
     { "payment.attempt_failed", TONE_BAD, "Declined; the payer may try again" },
@@ -58,6 +59,7 @@ static const struct {
     { "fee", TONE_MUTED, "The provider's fee" },
     { "fee_returned", TONE_MUTED, "A fee that was given back" },
     { "payment.resolve", TONE_INFO, "The provider will be asked how it stands" },
+    { "payment.expire", TONE_INFO, "The hold will be looked at before it ends" },
     { "refund.resolve", TONE_INFO, "The provider will be asked about the refund" },
 };
 

@@ -25,6 +25,7 @@ static const struct kind {
     { "unknown_outcome", "Outcome unknown", TONE_BAD, "Open the payment", NULL },
     { "late_failure", "Paid, then taken back", TONE_BAD, "Open the payment", NULL },
     { "long_processing", "Under way for weeks", TONE_WARN, "Open the payment", NULL },
+    { "authorization_expiring", "Hold ends soon", TONE_WARN, "Open the payment", NULL },
     { "mismatch", "Does not belong together", TONE_BAD, "Open the payment", NULL },
     { "refund_failed", "Refund failed", TONE_BAD, "Open the payment", NULL },
     { "refund_approval", "Refund to approve", TONE_INFO, "Open the approvals", "/admin/refunds/approvals" },

@@ -15,6 +15,7 @@
 #include "payments/attempt.h"
 #include "payments/checkout_store.h"
 #include "payments/dispute.h"
+#include "payments/expiry.h"
 #include "payments/notice.h"
 #include "payments/payment.h"
 #include "payments/payment_store.h"
@@ -163,6 +164,8 @@ static void copy_words(struct ctx *ctx, struct change *change)
     payment->checked_at = ctx->now;
     copy_method(payment, &snapshot->method);
     copy_failure(change);
+    if (payment->status == PAYMENT_AUTHORIZED)
+        payment->capture_before = expiry_deadline(ctx, payment, snapshot);
 }
 
 static struct error *post_capture(struct ctx *ctx, struct change *change)
@@ -360,6 +363,7 @@ struct error *apply_to_open(struct ctx *ctx, const char *payment_id, const struc
     TRY(settle_checkout(ctx, out));
     TRY(remember_method(ctx, &change));
     TRY(settle_job(ctx, &change));
+    TRY(expiry_follow(ctx, &change.before, out));
     TRY(tell(ctx, &change));
     *open = change.attempt;
     *is_open = change.has_attempt;

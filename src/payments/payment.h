@@ -61,6 +61,7 @@ struct payment {
     const char *next_action, *next_action_url;
     struct bytes client_secret; // sealed: payment_client_secret() opens it
     const char *cancel_reason;
+    struct instant capture_before, expiry_warned_at; // of what is authorized
     const char *created_by;
     struct instant checked_at, created_at, updated_at;
 };

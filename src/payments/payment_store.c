@@ -16,7 +16,7 @@
     "failure_code,"                                                                                                    \
     " failure_message, next_action, next_action_url, client_secret, cancel_reason, created_by, checked_at, "           \
     "created_at,"                                                                                                      \
-    " updated_at"
+    " updated_at, capture_before, expiry_warned_at"
 
 static const struct field columns[] = {
     FIELD(struct payment, id),
@@ -61,6 +61,8 @@ static const struct field columns[] = {
     FIELD(struct payment, checked_at),
     FIELD(struct payment, created_at),
     FIELD(struct payment, updated_at),
+    FIELD(struct payment, capture_before),
+    FIELD(struct payment, expiry_warned_at),
     FIELD_END,
 };
 
@@ -144,7 +146,7 @@ struct error *payment_update(struct ctx *ctx, struct payment *payment)
         " method_exp_year = nullif($15::int, 0), method_country = $16, method_funding = $17, method_wallet = $18,"
         " method_fingerprint = $19, failure_class = $20, failure_code = $21, failure_message = $22, next_action = $23,"
         " next_action_url = $24, client_secret = $25, cancel_reason = $26, checked_at = $27, updated_at = $28,"
-        " keeps_method = $29"
+        " keeps_method = $29, capture_before = $30, expiry_warned_at = $31"
         " WHERE id = $1");
 
     payment->updated_at = ctx->now;
@@ -159,7 +161,7 @@ struct error *payment_update(struct ctx *ctx, struct payment *payment)
             P(payment->method_fingerprint), P(payment->failure_class), P(payment->failure_code),
             P(payment->failure_message), P(payment->next_action), P(payment->next_action_url),
             P(payment->client_secret), P(payment->cancel_reason), P(payment->checked_at), P(payment->updated_at),
-            P(payment->keeps_method)));
+            P(payment->keeps_method), P(payment->capture_before), P(payment->expiry_warned_at)));
 }
 
 struct error *payment_checked(struct ctx *ctx, const char *id)

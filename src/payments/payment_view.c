@@ -45,6 +45,8 @@ const struct field payment_shown[] = {
     FIELD(struct payment_view, amount_refunded),
     FIELD(struct payment_view, refund_state, .names = refund_state_names),
     FIELD(struct payment_view, dispute_state, .names = dispute_standing_names),
+    FIELD(struct payment_view, capture_before,
+        .summary = "Until when what is authorized is held; it is released an hour before. null when nothing is"),
     FIELD(struct payment_view, capture, .summary = "true: captured with the confirmation"),
     FIELD(struct payment_view, confirmation_method, .names = payment_confirmation_names),
     FIELD(struct payment_view, customer_id),
@@ -139,6 +141,8 @@ struct error *payment_view(struct ctx *ctx, const struct payment *payment, bool 
         .created_at = payment->created_at,
         .updated_at = payment->updated_at,
     };
+    if (payment->status == PAYMENT_AUTHORIZED)
+        out->capture_before = payment->capture_before;
     if (with_secret && (payment->status == PAYMENT_CREATED || payment->status == PAYMENT_REQUIRES_ACTION))
         TRY(payment_client_secret(ctx, payment, &out->client_secret));
     return NULL;

@@ -40,6 +40,7 @@ struct payment_view {
     struct payment_action *next_action;
     const char *cancellation_reason, *client_secret;
     bool livemode;
+    struct instant capture_before;
     struct instant created_at, updated_at;
 };
 

@@ -110,6 +110,7 @@ struct snapshot {
     int64_t authorized; // minor units that can still be captured
     int64_t captured;   // minor units that were captured in all
     int64_t refunded;   // minor units that went back, pending ones included
+    struct instant charged_at, capture_before; // until when what is authorized can be captured, where it says so
     struct method_view method;
     struct decline decline; // of the last try, when the state is WAITING after one
     const char *client_secret;
@@ -295,6 +296,7 @@ struct method_kind {
     bool redirects;          // the payer agrees on another page and comes back
     bool customer;           // only of a payment that has a customer
     bool contested_late;     // the payer's bank can take it back after it has succeeded, without asking
+    int hold_days;           // how long what is authorized is held; 0: not known
     int refund_days;         // until when it can be refunded; 0: always
 };
 
@@ -343,6 +345,8 @@ struct provider {
 
     /* Evidence is sent again whole; sending the same twice does no harm. */
     struct error *(*send_evidence)(struct ctx *ctx, const struct evidence *evidence);
+    /* Leaves the money to the payer, for good. */
+    struct error *(*accept_dispute)(struct ctx *ctx, const char *reference, const char *key);
     struct error *(*upload_file)(struct ctx *ctx, const struct upload *upload, const char **reference);
 
     /* Events since `after` (an event id, or NULL) and since a time, oldest first, at most `limit`. */

@@ -375,6 +375,34 @@ describe('deadlines', () => {
     assert.equal(now.status, 'succeeded');
     assert.deepEqual(now.amount_captured, usd('3.00'));
   });
+
+  test('a hold that is about to end is told of, then released; one that was captured meanwhile is not', async () => {
+    const held = await paid(till, { capture: false });
+    const captured = await paid(till, { capture: false });
+    const days = (Date.parse(held.capture_before) - Date.parse(held.created_at)) / 86400000;
+    assert.ok(Math.abs(days - 7) < 0.01, `as the provider says: ${held.capture_before}`);
+    assert.equal((await paid(till)).capture_before, null);
+    const told = (id) => till.db.value(`SELECT count(*) FROM events WHERE object_id = '${id}' AND type = 'payment.authorization_expiring'`);
+    const asked = (id) => till.db.rows(`SELECT resolution FROM decisions WHERE kind = 'authorization_expiring' AND object = '${id}'`);
+    await advance(till, 4 * 86400);
+    assert.deepEqual([await told(held.id), await asked(held.id)], ['0', []], 'too early');
+    await advance(till, 86400 + 600);
+    for (const { id } of [held, captured]) await until(async () => (await told(id)) === '1', `the warning of ${id}`);
+    assert.deepEqual(await asked(held.id), [{ resolution: null }]);
+    const [event] = (await till.api('GET', `/api/v1/events?object_id=${held.id}`)).body.data;
+    assert.equal(event.data.object.capture_before, held.capture_before);
+    assert.equal((await act(till, captured.id, 'capture')).status, 200);
+    assert.deepEqual(await asked(captured.id), [{ resolution: 'succeeded' }]);
+
+    await advance(till, 2 * 86400 - 1800);
+    await resolves(till, held.id, 'cancelled');
+    const { cancellation_reason: reason, capture_before: until_when } = await get(till, held.id);
+    assert.deepEqual([reason, until_when], ['authorization_expired', null]);
+    assert.deepEqual(await asked(held.id), [{ resolution: 'cancelled' }]);
+    assert.equal((await till.sandbox.stripe('GET', `payment_intents/${held.provider_payment_id}`)).body.cancellation_reason, null, 'by us, before the provider did');
+    assert.equal((await get(till, captured.id)).status, 'succeeded');
+    assert.deepEqual([await told(held.id), await told(captured.id)], ['1', '1']);
+  });
 });
 
 describe('a creation that was believed lost and comes about late', () => {

@@ -275,6 +275,37 @@ describe('in the background', () => {
   }
 });
 
+describe('a hold that is about to end', () => {
+  const look = (id) => till.db.value(`UPDATE jobs SET run_at = domain_now() WHERE kind = 'payment.expire' AND subject = '${id}' AND state = 'available'`);
+  const ends = (id, left) => till.db.value(`UPDATE payments SET capture_before = domain_now() + interval '${left}' WHERE id = '${id}'`);
+  const told = (id, type) => till.db.value(`SELECT count(*) FROM events WHERE object_id = '${id}' AND type = '${type}'`);
+
+  for (const place of ['expiry.before', 'expiry.after_warning', 'cancel.after_t1', 'cancel.after_c2']) {
+    for (const [what, strike] of Object.entries(STRIKES)) {
+      test(`${place}: ${what}`, async () => {
+        const warns = place === 'expiry.after_warning';
+        const { id } = await made(till, { capture: false }, 'authorized');
+        await ends(id, warns ? '1 day' : '30 minutes');
+        await strike(place, () => look(id));
+        await isReady();
+        if (warns) {
+          await until(async () => {
+            await hurryAll();
+            return (await till.db.value(`SELECT count(*) FROM jobs WHERE kind = 'payment.expire' AND subject = '${id}' AND state = 'available'
+                AND run_at > domain_now()`)) === '1';
+          }, 'the job waits for the end');
+          assert.equal(await told(id, 'payment.authorization_expiring'), '1');
+          await ends(id, '30 minutes');
+          await look(id);
+        }
+        await hasEnded({ id, end: 'cancelled', charges: 0 });
+        assert.deepEqual([await told(id, 'payment.cancelled'), await told(id, 'payment.authorization_expiring')], ['1', warns ? '1' : '0']);
+        assert.equal(await till.db.value(`SELECT count(*) FROM decisions WHERE object = '${id}' AND done_at IS NULL`), '0');
+      });
+    }
+  }
+});
+
 /** The calls by which each of them asks; what a job could not ask it asks again. */
 const ASKS = { 'webhook.before_store': 'GET /v1/payment_intents/{id}', 'resolver.before': 'GET /v1/payment_intents/{id}', 'sweep.before_store': 'GET /v1/events' };
 const READS = {

@@ -30,7 +30,7 @@ const UNENDED = `${RESTLESS}
   UNION ALL SELECT payment_id, operation || ' is open in phase ' || phase FROM attempts WHERE status = 'open'
   UNION ALL SELECT id, 'a session is open' FROM checkout_sessions WHERE status = 'open'
   UNION ALL SELECT subject, kind || ' is ' || state FROM jobs
-             WHERE subject <> 'periodic' AND NOT (kind = 'dispute.due' AND state = 'available' AND run_at > domain_now())`;
+             WHERE subject <> 'periodic' AND NOT (kind IN ('dispute.due', 'payment.expire') AND state = 'available' AND run_at > domain_now())`;
 
 /** What must not wait for its back-off; to ask again and again how a payer gets on would only keep the queue busy. */
 const HURRY = `UPDATE jobs SET run_at = domain_now() WHERE state = 'available' AND run_at > domain_now()

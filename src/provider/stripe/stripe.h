@@ -128,6 +128,7 @@ enum event_concern stripe_concern(const char *type);
 MUST_CHECK struct error *stripe_keep_method(struct ctx *ctx, const char *payment, bool keep, const char *const *types,
     const char *key);
 MUST_CHECK struct error *stripe_send_evidence(struct ctx *ctx, const struct evidence *evidence);
+MUST_CHECK struct error *stripe_accept_dispute(struct ctx *ctx, const char *reference, const char *key);
 MUST_CHECK struct error *stripe_upload_file(struct ctx *ctx, const struct upload *upload, const char **reference);
 MUST_CHECK struct error *stripe_list_events(struct ctx *ctx, struct instant since, const char *after, int limit,
     struct provider_event **out, size_t *count);

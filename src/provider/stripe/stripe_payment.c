@@ -185,6 +185,24 @@ static void read_fee(const json_t *charge, struct snapshot *out)
         out->fee_reference = json_get_text(movement, "id");
 }
 
+static struct instant read_time(const json_t *object, const char *name)
+{
+    int64_t seconds = json_get_int(object, name);
+
+    return seconds > 0 && seconds < INT64_C(100000000000) ? instant_of_unix(seconds) : (struct instant){ 0 };
+}
+
+/* When the charge was made, and until when it can be captured: Stripe says so of cards. */
+static void read_hold(const json_t *charge, struct snapshot *out)
+{
+    const json_t *details = json_object_get(charge, "payment_method_details");
+    const char *type = json_get_text(details, "type");
+
+    out->charged_at = read_time(charge, "created");
+    if (type)
+        out->capture_before = read_time(json_object_get(details, type), "capture_before");
+}
+
 struct error *stripe_snapshot(struct ctx *ctx, json_t *intent, struct snapshot *out)
 {
     const char *status = json_get_text(intent, "status");
@@ -211,6 +229,8 @@ struct error *stripe_snapshot(struct ctx *ctx, json_t *intent, struct snapshot *
         out->decline = stripe_decline(failure);
     if (out->state == PROVIDER_STATE_ACTION)
         stripe_next_action(json_object_get(intent, "next_action"), &out->next_action, &out->next_action_url);
+    if (out->state == PROVIDER_STATE_AUTHORIZED)
+        read_hold(charge, out);
     read_method(ctx, intent, charge, &out->method);
     read_fee(charge, out);
     return NULL;
