@@ -101,8 +101,7 @@ static struct error *tell(struct ctx *ctx, const struct dispute *dispute)
         arena_printf(ctx->arena, "The payer of %s contests it with the bank (%s); evidence is taken until %s.",
             dispute->payment_id, dispute->reason ? dispute->reason : "no reason given",
             instant_is_set(dispute->due_by) ? instant_words(ctx->arena, dispute->due_by) : "the provider says"),
-        "Send evidence of the delivery (POST /api/v1/disputes/{id}/evidence, or at the provider), or accept the "
-        "dispute.");
+        "Send evidence of the delivery, or accept the dispute.");
 }
 
 /* In time for a person to do something yet. */

@@ -129,6 +129,14 @@ struct error *dispute_api_send(struct request *r)
     return reply_json(r, 200, dispute_shown, &dispute);
 }
 
+struct error *dispute_api_accept(struct request *r)
+{
+    struct dispute dispute;
+
+    TRY(dispute_accept(r->ctx, request_path(r, "id"), &dispute));
+    return reply_json(r, 200, dispute_shown, &dispute);
+}
+
 struct file_body {
     const char *kind, *name, *content_type, *content;
 };

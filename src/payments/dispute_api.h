@@ -10,6 +10,7 @@ struct error *dispute_api_list(struct request *r);
 /* GET /api/v1/disputes/{id} */
 struct error *dispute_api_get(struct request *r);
 /* POST /api/v1/disputes/{id}/evidence */
+struct error *dispute_api_accept(struct request *r);
 struct error *dispute_api_send(struct request *r);
 /* POST /api/v1/disputes/{id}/files */
 struct error *dispute_api_add_file(struct request *r);

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/crypto.h"
 #include "base/ctx.h"
+#include "base/failpoint.h"
 #include "base/id.h"
 #include "base/log.h"
 #include "db/db.h"
@@ -174,6 +175,43 @@ struct error *evidence_send(struct ctx *ctx, const char *dispute_id, const struc
     if (error)
         log_warn(ctx, "dispute.evidence", "%s: %s", out->id, error->cause ? error->cause : error->detail);
     return dispute_get(ctx, out->id, out);
+}
+
+/* Giving in --------------------------------------------------------------------------------------------------------- */
+
+static struct error *check_acceptable(struct ctx *ctx, const struct dispute *dispute)
+{
+    if (dispute->status == DISPUTE_INQUIRY)
+        return error_new(ctx, E_INVALID_STATUS,
+            "The bank only inquires; nothing is held back. To agree with the payer, refund the payment.");
+    if (!dispute_waits(dispute))
+        return error_new(ctx, E_INVALID_STATUS, "The dispute is %s already.", dispute_standing_names[dispute->status]);
+    if (instant_is_set(dispute->evidence_sent_at))
+        return error_new(ctx, E_INVALID_STATUS, "The bank has the evidence, and decides.");
+    return NULL;
+}
+
+struct error *dispute_accept(struct ctx *ctx, const char *dispute_id, struct dispute *out)
+{
+    struct payment payment;
+
+    TRY(dispute_get(ctx, dispute_id, out));
+    TRY(check_acceptable(ctx, out));
+    TRY(audit_add(ctx, "dispute.accept_requested", out->id,
+        json_in(ctx->arena, json_pack("{ss}", "payment", out->payment_id))));
+    failpoint("accept", "after_t1");
+    const char *key = arena_printf(ctx->arena, "dsp:%s:accept:%s", out->id, id_new(ctx, "try"));
+    struct error *error = provider_named(out->provider)->accept_dispute(ctx, out->provider_dispute_id, key);
+    failpoint("accept", "after_c2");
+    TRY(payment_get(ctx, out->payment_id, &payment));
+    struct error *unseen = payment_look_again(ctx, &payment); // whatever it answered: what it makes of it counts
+    TRY(dispute_get(ctx, out->id, out));
+    if (out->status == DISPUTE_LOST)
+        return NULL;
+    TRY(error);
+    if (unseen)
+        log_warn(ctx, "dispute.accept", "%s: %s", out->id, unseen->cause ? unseen->cause : unseen->detail);
+    return NULL;
 }
 
 /* Reminding --------------------------------------------------------------------------------------------------------- */

@@ -37,6 +37,11 @@ MUST_CHECK struct error *evidence_add_file(struct ctx *ctx, const struct evidenc
 MUST_CHECK struct error *evidence_send(struct ctx *ctx, const char *dispute_id, const struct evidence_part *parts,
     size_t count, bool submit, struct dispute *out);
 
+/* Gives in: the payer keeps the money, and nobody can change that. E_INVALID_STATUS of an inquiry, which holds nothing back, of one
+ * that the bank has the evidence for, and of one that is decided. E_PROVIDER_UNAVAILABLE: it is not known whether it was
+ * accepted; accepting it again is safe. */
+MUST_CHECK struct error *dispute_accept(struct ctx *ctx, const char *dispute_id, struct dispute *out);
+
 MUST_CHECK struct error *evidence_files(struct ctx *ctx, const char *dispute_id, struct field_list *out);
 
 /* The job that reminds a person before evidence is no longer taken. */

@@ -77,6 +77,26 @@ describe('a dispute', { concurrency: 3 }, () => {
     assert.equal((await oracle(till, payment.id)).refunded, 0);
   });
 
+  test('is accepted: the payer keeps the money, once', async () => {
+    const [dispute, payment] = await contested();
+    const auditor = await till.makeKey('disputes:read');
+    isProblem(await till.api('POST', `/api/v1/disputes/${dispute.id}/accept`, { apiKey: auditor }), 403, 'FORBIDDEN');
+    await till.sandbox.dials({ rules: [{ operation: 'POST /v1/disputes/{id}/close', action: 'error_500_executed', times: 1 }] });
+    const answer = await call('POST', `/${dispute.id}/accept`);
+    assert.deepEqual([answer.status, answer.body.status], [200, 'lost'], answer.text);
+    assert.equal((await theirs(dispute)).status, 'lost');
+    assert.equal((await get(till, payment.id)).dispute_state, 'lost');
+    assert.deepEqual(await waiting(dispute.id), [{ kind: 'dispute', resolution: 'lost' }]);
+    const booked = await till.db.rows(`SELECT l.account, sum(l.amount)::int AS sum FROM ledger_lines l JOIN ledger_entries e ON e.id = l.entry_id
+        WHERE e.source = '${dispute.id}' AND l.account IN ('disputes', 'dispute_losses') GROUP BY 1 ORDER BY 1`);
+    assert.deepEqual(booked.map(({ account, sum }) => [account, Number(sum)]), [['dispute_losses', 1000], ['disputes', 0]]);
+    isProblem(await call('POST', `/${dispute.id}/accept`), 400, 'INVALID_STATUS');
+    assert.equal(await till.db.value(`SELECT count(*) FROM audit_log WHERE object = '${dispute.id}' AND action = 'dispute.accept_requested'`), '1');
+    const [inquiry] = await contested({ inquiry: true });
+    isProblem(await call('POST', `/${inquiry.id}/accept`), 400, 'INVALID_STATUS');
+    isProblem(await call('POST', '/dsp_00000000000000000000000000/accept'), 404, 'NOT_FOUND');
+  });
+
   test('that the bank has the evidence for is not answered twice, wherever it was answered', async () => {
     const [dispute] = await contested();
     const [other] = await contested();

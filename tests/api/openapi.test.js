@@ -215,6 +215,10 @@ const examples = {
     good: [async () => [200, `/api/v1/disputes/${await dispute()}/evidence`, { text: 'It came.', submit: false }]],
     bad: [() => [404, '/api/v1/disputes/dsp_00000000000000000000000000/evidence', { text: 'It came.' }], () => [400, '/api/v1/disputes/dsp_00000000000000000000000000/evidence', { colour: 'red' }]],
   },
+  'POST /api/v1/disputes/{id}/accept': {
+    good: [async () => [200, `/api/v1/disputes/${await dispute()}/accept`]],
+    bad: [() => [404, '/api/v1/disputes/dsp_00000000000000000000000000/accept']],
+  },
   'POST /api/v1/disputes/{id}/files': {
     good: [async () => [201, `/api/v1/disputes/${await dispute()}/files`, { kind: 'receipt', name: 'a.pdf', content_type: 'application/pdf', content: 'JVBERi0=' }]],
     bad: [() => [400, '/api/v1/disputes/dsp_00000000000000000000000000/files', { kind: 'photo' }]],

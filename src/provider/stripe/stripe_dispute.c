@@ -50,6 +50,18 @@ struct error *stripe_send_evidence(struct ctx *ctx, const struct evidence *evide
     return stripe_error(ctx, &answer, "dispute");
 }
 
+struct error *stripe_accept_dispute(struct ctx *ctx, const char *reference, const char *key)
+{
+    struct stripe_request request = { .method = "POST", .key = key };
+    struct stripe_answer answer;
+
+    if (!id_is_plausible(reference))
+        return error_new(ctx, E_NOT_FOUND, "Stripe does not know this dispute");
+    request.path = arena_printf(ctx->arena, "/v1/disputes/%s/close", reference);
+    stripe_send(ctx, &request, &answer);
+    return stripe_error(ctx, &answer, "dispute");
+}
+
 /* Files have a host of their own. */
 static const char *files_url(struct ctx *ctx)
 {
