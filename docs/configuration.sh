@@ -40,7 +40,7 @@ cat <<'END'
 
 ## While a secret is rolled
 
-- **Webhooks**: put the new secret beside the old one, `STRIPE_WEBHOOK_SECRET=whsec_old,whsec_new`, `SIGHUP`, remove the old one later.
+- **Webhooks**: `till stripe setup --new-secret` does it; with one made by hand, put the new secret beside the old one, `STRIPE_WEBHOOK_SECRET=whsec_old,whsec_new`, `SIGHUP`, remove the old one later.
 - **API keys**: make a second one (`till api-key create`), let the application use it, revoke the first (`till api-key revoke ID`).
 - **Field keys**: `till key create FILE` adds one; the newest encrypts, older ones still decrypt and must stay in the file.
 END

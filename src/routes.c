@@ -13,6 +13,7 @@
 #include "pages/admin_audit.h"
 #include "pages/admin_customers.h"
 #include "pages/admin_developers.h"
+#include "pages/admin_dispute.h"
 #include "pages/admin_disputes.h"
 #include "pages/admin_endpoints.h"
 #include "pages/admin_entry.h"
@@ -375,6 +376,14 @@ const struct route routes[] = {
         .answer = ANSWER_PAGE, .asked = admin_customer_erase_asked, .summary = "Forget the person behind a customer" },
     { "GET", "/admin/disputes", admin_disputes, ACCESS_OPERATOR, .scope = "payments:read", .answer = ANSWER_PAGE,
         .query = admin_disputes_query, .summary = "What payers contest" },
+    { "GET", "/admin/disputes/{id}", admin_dispute, ACCESS_OPERATOR, .scope = "disputes:read", .answer = ANSWER_PAGE,
+        .summary = "One dispute, and what can be said against it" },
+    { "POST", "/admin/disputes/{id}/evidence", admin_dispute_evidence, ACCESS_OPERATOR, .scope = "disputes:write",
+        .answer = ANSWER_PAGE, .asked = dispute_evidence_asked, .summary = "Send evidence, or keep it with the provider" },
+    { "POST", "/admin/disputes/{id}/files", admin_dispute_file, ACCESS_OPERATOR, .scope = "disputes:write",
+        .answer = ANSWER_PAGE, .max_body = 1000000, .summary = "Add a file to the evidence" },
+    { "POST", "/admin/disputes/{id}/accept", admin_dispute_accept, ACCESS_OPERATOR, .scope = "disputes:write",
+        .answer = ANSWER_PAGE, .summary = "Accept a dispute" },
 
     /* The dashboard: what comes in, and whether the books agree */
     { "GET", "/admin/webhooks", admin_webhooks, ACCESS_OPERATOR, .scope = "webhooks:read", .answer = ANSWER_PAGE,

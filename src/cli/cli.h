@@ -103,6 +103,7 @@ enum cli_status cli_payment_refund(struct cli *cli, int argc, char **argv);
 enum cli_status cli_payment_show(struct cli *cli, int argc, char **argv);
 enum cli_status cli_payment_sync(struct cli *cli, int argc, char **argv);
 enum cli_status cli_reconcile(struct cli *cli, int argc, char **argv);
+enum cli_status cli_stripe_setup(struct cli *cli, int argc, char **argv);
 enum cli_status cli_user_add(struct cli *cli, int argc, char **argv);
 enum cli_status cli_user_list(struct cli *cli, int argc, char **argv);
 enum cli_status cli_user_role(struct cli *cli, int argc, char **argv);

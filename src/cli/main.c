@@ -40,6 +40,7 @@ const struct command commands[] = {
     { "payment refund", "PAYMENT", cli_payment_refund, CLI_KEYS, "Give money back to whoever paid." },
     { "event list", "", cli_event_list, CLI_KEYS, "List the events that providers sent." },
     { "event replay", "EVENT", cli_event_replay, CLI_KEYS, "Process a provider's event again." },
+    { "stripe setup", "", cli_stripe_setup, CLI_KEYS, "Have Stripe send its events here; keep the secret." },
     { "listen", "", cli_listen, CLI_KEYS, "Print what the merchant's endpoints hear of, as it happens." },
     { "audit verify", "", cli_audit_verify, CLI_DATABASE, "Check the audit log's chain of hashes." },
     { "ledger check", "", cli_ledger_check, CLI_DATABASE, "Check what must hold of the books; print the balances." },

@@ -18,6 +18,7 @@
 #include "jobs/queue.h"
 #include "outward/endpoint_store.h"
 #include "payments/webhook.h"
+#include "payments/webhook_setup.h"
 #include "provider/provider.h"
 
 #define OLDEST_SERVER 140000
@@ -293,7 +294,7 @@ static void check_last_webhook(struct doctor *doctor)
     if (error || !ctx->config->stripe_webhook_secret)
         return;
     if (!list.count) {
-        say(doctor, DOCTOR_WARN, "WEBHOOKS", "add the endpoint TILL_URL/api/v1/webhooks/stripe in Stripe's dashboard",
+        say(doctor, DOCTOR_WARN, "WEBHOOKS", "till stripe setup makes the endpoint at Stripe",
             "no webhook has come yet");
         return;
     }
@@ -314,10 +315,20 @@ static void check_publishable_key(struct doctor *doctor)
 
 static void check_webhook_secret(struct doctor *doctor)
 {
-    if (doctor->ctx->config->stripe_webhook_secret)
+    const char *kept = NULL;
+
+    if (!doctor->ctx->config->stripe_webhook_secret && doctor->schema && doctor->ctx->config->keyring) {
+        struct error *error = webhook_secrets(doctor->ctx, "stripe", &kept);
+        if (error) {
+            say_error(doctor, "WEBHOOK_SECRET", "till doctor again", error);
+            return;
+        }
+    }
+    if (doctor->ctx->config->stripe_webhook_secret || kept)
         say(doctor, DOCTOR_FINE, "WEBHOOK_SECRET", NULL, "webhooks of Stripe can be verified");
     else
-        say(doctor, DOCTOR_WARN, "WEBHOOK_SECRET", "set STRIPE_WEBHOOK_SECRET to the endpoint's secret",
+        say(doctor, DOCTOR_WARN, "WEBHOOK_SECRET",
+            "till stripe setup, or set STRIPE_WEBHOOK_SECRET to the endpoint's secret",
             "no webhook can be verified; payments are settled by asking, which takes longer");
 }
 

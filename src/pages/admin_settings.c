@@ -8,6 +8,7 @@
 #include "http/breaker.h"
 #include "pages/admin.h"
 #include "pages/admin_view.h"
+#include "payments/webhook_setup.h"
 #include "web/request.h"
 
 #define PROVIDER "stripe"
@@ -35,12 +36,14 @@ static json_t *breaker_badge(struct ctx *ctx)
 static json_t *provider_view(struct ctx *ctx)
 {
     const struct config *config = ctx->config;
+    const char *kept = NULL;
+    struct error *error = webhook_secrets(ctx, PROVIDER, &kept);
+    const char *secret = config->stripe_webhook_secret ? config->stripe_webhook_secret : error ? NULL : kept;
 
     return json_pack("{so, so, so, so, ss, ss, ss}", "state", breaker_badge(ctx), "secret_key",
         key_badge(ctx, config->stripe_secret_key), "publishable_key", key_badge(ctx, config->stripe_publishable_key),
-        "webhook_secret", key_badge(ctx, config->stripe_webhook_secret), "version", config->stripe_api_version,
-        "address", config->stripe_api_url, "webhook_address",
-        arena_printf(ctx->arena, "%s/api/v1/webhooks/stripe", config->url));
+        "webhook_secret", key_badge(ctx, secret), "version", config->stripe_api_version, "address",
+        config->stripe_api_url, "webhook_address", arena_printf(ctx->arena, "%s/api/v1/webhooks/stripe", config->url));
 }
 
 /* What is configured, by the names that an operator sets it by. `till config` says more. */

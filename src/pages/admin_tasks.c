@@ -29,11 +29,13 @@ static const struct kind {
     { "mismatch", "Does not belong together", TONE_BAD, "Open the payment", NULL },
     { "refund_failed", "Refund failed", TONE_BAD, "Open the payment", NULL },
     { "refund_approval", "Refund to approve", TONE_INFO, "Open the approvals", "/admin/refunds/approvals" },
-    { "dispute", "Dispute", TONE_WARN, "Open the payment", NULL },
-    { "dispute_due", "Dispute due", TONE_BAD, "Open the payment", NULL },
+    { "dispute", "Dispute", TONE_WARN, "Open the dispute", "/admin/disputes" },
+    { "dispute_due", "Dispute due", TONE_BAD, "Open the dispute", "/admin/disputes" },
     { "difference", "Books differ", TONE_WARN, "Open the comparison", "/admin/reconciliation" },
     { "dead_job", "Work given up", TONE_BAD, NULL, NULL },
     { "webhook_failed", "Event not processed", TONE_BAD, "Open the event", "/admin/webhooks" },
+    { "fraud_warning", "Likely fraud", TONE_BAD, "Open the payment", NULL },
+    { "provider_notice", "Word of the provider", TONE_WARN, "Open the event", "/admin/webhooks" },
     { "webhooks_missing", "Webhooks do not arrive", TONE_WARN, "Open the webhooks", "/admin/webhooks?source=swept" },
 };
 

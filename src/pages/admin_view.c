@@ -248,6 +248,7 @@ const char *view_place(struct ctx *ctx, const char *id)
         { "pay", "/admin/payments" },
         { "ref", "/admin/payments" }, // its payment's page
         { "rrq", "/admin/refunds/approvals" },
+        { "dsp", "/admin/disputes" },
         { "cust", "/admin/customers" },
         { "whe", "/admin/webhooks" },
         { "rec", "/admin/reconciliation" },

@@ -59,14 +59,6 @@ struct error *dispute_api_get(struct request *r)
     return reply_json(r, 200, dispute_shown, &dispute);
 }
 
-struct evidence_body {
-    const char *product_description, *customer_name, *customer_email, *customer_ip, *billing_address;
-    const char *service_date, *shipping_address, *shipping_carrier, *shipping_date, *shipping_tracking_number;
-    const char *refund_policy_disclosure, *refund_refusal, *cancellation_policy_disclosure, *cancellation_rebuttal;
-    const char *access_log, *duplicate_explanation, *duplicate_payment, *text;
-    bool submit;
-};
-
 #define WORD(n, ...) FIELD(struct evidence_body, n, .optional = true, .max = WORDS, .secret = true, ##__VA_ARGS__)
 
 const struct field dispute_evidence_asked[] = {
@@ -98,7 +90,7 @@ const struct field dispute_evidence_asked[] = {
 #n, offsetof(struct evidence_body, n)                                                                          \
     }
 
-static size_t parts_of(const struct evidence_body *body, struct evidence_part *out)
+size_t evidence_parts(const struct evidence_body *body, struct evidence_part *out)
 {
     static const struct {
         const char *name;
@@ -121,11 +113,11 @@ static size_t parts_of(const struct evidence_body *body, struct evidence_part *o
 struct error *dispute_api_send(struct request *r)
 {
     struct evidence_body body = { .submit = true };
-    struct evidence_part parts[sizeof body / sizeof(char *)];
+    struct evidence_part parts[EVIDENCE_WORDS];
     struct dispute dispute;
 
     TRY(request_json(r, dispute_evidence_asked, &body));
-    TRY(evidence_send(r->ctx, request_path(r, "id"), parts, parts_of(&body, parts), body.submit, &dispute));
+    TRY(evidence_send(r->ctx, request_path(r, "id"), parts, evidence_parts(&body, parts), body.submit, &dispute));
     return reply_json(r, 200, dispute_shown, &dispute);
 }
 
@@ -150,7 +142,7 @@ static const char *check_kind(struct ctx *ctx, const char *text)
         : NULL;
 }
 
-static const char *check_content_type(struct ctx *ctx, const char *text)
+const char *check_evidence_type(struct ctx *ctx, const char *text)
 {
     static const char *const types[] = { "application/pdf", "image/jpeg", "image/png", NULL };
 
@@ -159,7 +151,7 @@ static const char *check_content_type(struct ctx *ctx, const char *text)
 }
 
 /* It becomes part of a header. */
-static const char *check_name(struct ctx *ctx, const char *text)
+const char *check_evidence_name(struct ctx *ctx, const char *text)
 {
     (void)ctx;
     for (const char *c = text; *c; c++)
@@ -170,8 +162,8 @@ static const char *check_name(struct ctx *ctx, const char *text)
 
 const struct field dispute_file_asked[] = {
     FIELD(struct file_body, kind, .max = 40, .check = check_kind, .summary = "What it shows"),
-    FIELD(struct file_body, name, .max = 100, .secret = true, .check = check_name),
-    FIELD(struct file_body, content_type, .max = 40, .check = check_content_type),
+    FIELD(struct file_body, name, .max = 100, .secret = true, .check = check_evidence_name),
+    FIELD(struct file_body, content_type, .max = 40, .check = check_evidence_type),
     FIELD(struct file_body, content, .max = CONTENT, .secret = true, .summary = "base64, of up to 700 KB"),
     FIELD_END,
 };

@@ -17,6 +17,7 @@
 #include "payments/letterbox.h"
 #include "payments/payment.h"
 #include "payments/payment_store.h"
+#include "payments/webhook_setup.h"
 #include "payments/webhook_store.h"
 #include "provider/provider.h"
 
@@ -24,6 +25,19 @@
 #define LATE_SECONDS 900 // that an event may come behind the sweep
 
 /* Coming in --------------------------------------------------------------------------------------------------------- */
+
+/* By a secret of the configuration, or one that till stripe setup has kept. */
+static struct error *verify(struct ctx *ctx, const struct provider *provider, struct bytes body,
+    const char *(*header)(void *from, const char *name), void *from, struct provider_event *out)
+{
+    struct error *error = provider->verify(ctx, body, header, from, NULL, out);
+    const char *kept;
+
+    if (!error || error->code != E_INVALID_SIGNATURE)
+        return error;
+    TRY(webhook_secrets(ctx, provider->name, &kept));
+    return kept ? provider->verify(ctx, body, header, from, kept, out) : error;
+}
 
 struct error *webhook_receive(struct ctx *ctx, const char *provider_name, struct bytes body,
     const char *(*header)(void *from, const char *name), void *from, bool *duplicate)
@@ -34,7 +48,7 @@ struct error *webhook_receive(struct ctx *ctx, const char *provider_name, struct
     struct error *error;
 
     assert(provider);
-    error = provider->verify(ctx, body, header, from, &said);
+    error = verify(ctx, provider, body, header, from, &said);
     if (error && error->code == E_INVALID_SIGNATURE)
         log_warn(ctx, "webhook.invalid_signature", "%s, from %s: %s", provider_name, ctx->address ? ctx->address : "?",
             error->cause ? error->cause : error->detail);
@@ -184,6 +198,25 @@ static struct error *close_orphan(struct ctx *ctx, const struct payment *payment
             json_in(ctx->arena, json_pack("{ss}", "reference", snapshot->reference))));
 }
 
+/* Before the bank asks for the money: a refund now saves the dispute and its fee. */
+static struct error *warn_of_fraud(struct ctx *ctx, const struct payment *payment)
+{
+    return decision_ask(ctx, "fraud_warning", payment->id, payment->amount,
+        arena_printf(ctx->arena, "%s was told by the card's bank that its holder has not made %s.", payment->provider,
+            payment->id),
+        "Deliver nothing on it; look at the order, and give the money back where it was not the holder's.");
+}
+
+static struct error *process_account(struct ctx *ctx, const struct webhook_event *event)
+{
+    TRY(decision_ask(ctx, "provider_notice", event->id, (struct money){ 0 },
+        arena_printf(ctx->arena, "%s has something to say about the account we have there: %s.", event->provider,
+            event->type),
+        "Look at the account in the provider's dashboard: a bank account that is wrong, or a paper that is missing, "
+        "stops payouts."));
+    return webhook_set_status(ctx, event->id, WEBHOOK_PROCESSED, NULL);
+}
+
 static struct error *process_payment(struct ctx *ctx, const struct webhook_event *event)
 {
     const struct provider *provider = provider_named(event->provider);
@@ -208,6 +241,8 @@ static struct error *process_payment(struct ctx *ctx, const struct webhook_event
         return webhook_set_status(ctx, event->id, WEBHOOK_PROCESSED, NULL);
     }
     TRY(apply_provider_state(ctx, id, &snapshot, &payment));
+    if (provider->concern(event->type) == CONCERNS_FRAUD)
+        TRY(warn_of_fraud(ctx, &payment));
     failpoint("webhook_job", "after_apply");
     return webhook_set_status(ctx, event->id, WEBHOOK_PROCESSED, NULL);
 }
@@ -239,7 +274,10 @@ static struct error *process(struct ctx *ctx, const struct webhook_event *event)
         return process_method(ctx, event, method_heard);
     case CONCERNS_MANDATE:
         return process_method(ctx, event, method_mandate_heard);
+    case CONCERNS_ACCOUNT:
+        return process_account(ctx, event);
     case CONCERNS_PAYMENT:
+    case CONCERNS_FRAUD:
     case CONCERNS_NOTHING: // unless it names a payment
         break;
     }

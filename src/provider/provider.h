@@ -107,9 +107,9 @@ struct snapshot {
     const char *reference; // "pi_…"
     enum provider_state state;
     struct money amount;
-    int64_t authorized; // minor units that can still be captured
-    int64_t captured;   // minor units that were captured in all
-    int64_t refunded;   // minor units that went back, pending ones included
+    int64_t authorized;                        // minor units that can still be captured
+    int64_t captured;                          // minor units that were captured in all
+    int64_t refunded;                          // minor units that went back, pending ones included
     struct instant charged_at, capture_before; // until when what is authorized can be captured, where it says so
     struct method_view method;
     struct decline decline; // of the last try, when the state is WAITING after one
@@ -237,6 +237,8 @@ enum event_concern {
     CONCERNS_SETUP,
     CONCERNS_METHOD,
     CONCERNS_MANDATE,
+    CONCERNS_FRAUD,   // a payment that its payer is likely to contest
+    CONCERNS_ACCOUNT, // the one we have with the provider: a person should look
 };
 
 /* One event, from a verified webhook or a provider's list, read as far as it needs for storing. */
@@ -245,6 +247,16 @@ struct provider_event {
     bool livemode;
     struct instant created_at;
     const char *api_version;
+};
+
+/* Where a provider sends its events. */
+struct event_endpoint {
+    const char *reference, *url; // "we_…"
+    const char *secret;          // what it signs with; only of one that was just made
+    bool ours;                   // made by this program, here or elsewhere
+    bool complete;               // sends all that acts here
+    bool same_version;           // … in the form that we speak
+    bool livemode;
 };
 
 enum movement_kind {
@@ -360,9 +372,18 @@ struct provider {
     /* What the provider holds for us now, by currency, whether it can be paid out already or not. */
     struct error *(*balance)(struct ctx *ctx, struct money **out, size_t *count);
 
-    /* Checks the raw body's signature. E_INVALID_SIGNATURE, E_INVALID_PAYLOAD. */
+    /* The endpoints that events are sent to. One that is made is sent all that acts here; to update it means the same. No error when
+     * one to delete is gone already. */
+    struct error *(*list_endpoints)(struct ctx *ctx, struct event_endpoint **out, size_t *count);
+    struct error *(*create_endpoint)(struct ctx *ctx, const char *url, const char *key, struct event_endpoint *out);
+    struct error *(
+        *update_endpoint)(struct ctx *ctx, const char *reference, const char *key, struct event_endpoint *out);
+    struct error *(*delete_endpoint)(struct ctx *ctx, const char *reference);
+
+    /* Checks the raw body's signature against secrets, by commas; NULL: those of the configuration. E_INVALID_SIGNATURE,
+     * E_INVALID_PAYLOAD. */
     struct error *(*verify)(struct ctx *ctx, struct bytes body, const char *(*header)(void *from, const char *name),
-        void *from, struct provider_event *out);
+        void *from, const char *secrets, struct provider_event *out);
     /* What a stored payload is about. */
     struct error *(*parse)(struct ctx *ctx, struct bytes body, struct provider_event *out);
     /* What an event of this type is about. */

@@ -7,6 +7,8 @@
 
 #include "base/arena.h"
 #include "base/card_number.h"
+#include "base/utf8.h"
+#include "web/multipart.h"
 #include "web/percent.h"
 #include "web/router.h"
 
@@ -57,6 +59,8 @@ bool request_wants_page(const struct request *r)
 }
 
 /* Whether the body's media type is this one, whatever its parameters. */
+#define MULTIPART "multipart/form-data"
+
 static bool body_is(const struct request *r, const char *type)
 {
     size_t length = strlen(type);
@@ -161,8 +165,32 @@ const char *request_query(const struct request *r, const char *name)
     return parameter_named(r, bytes_of(r->query), name);
 }
 
+bool request_upload(const struct request *r, const char *name, struct multipart *out)
+{
+    struct bytes rest = r->body;
+
+    if (body_is(r, MULTIPART))
+        while (multipart_next(r->ctx->arena, r->content_type, &rest, out))
+            if (strcmp(out->name, name) == 0)
+                return true;
+    return false;
+}
+
+/* A text among files. */
+static const char *part_text(const struct request *r, const char *name)
+{
+    struct multipart part;
+
+    if (!request_upload(r, name, &part) || part.filename || memchr(part.content.data, 0, part.content.length))
+        return NULL;
+    const char *text = arena_strndup(r->ctx->arena, (const char *)part.content.data, part.content.length);
+    return utf8_is_valid(text) ? text : NULL;
+}
+
 const char *request_form_member(const struct request *r, const char *name)
 {
+    if (body_is(r, MULTIPART))
+        return part_text(r, name);
     return body_is(r, "application/x-www-form-urlencoded") ? parameter_named(r, r->body, name) : NULL;
 }
 

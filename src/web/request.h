@@ -79,6 +79,10 @@ MUST_CHECK struct error *request_form(struct request *r, const struct field *fie
  * access/csrf.h and passed over by request_form(). */
 const char *request_form_member(const struct request *r, const char *name);
 
+/* A member of a multipart/form-data body, such as a file; false when it is missing or the body is something else. */
+struct multipart;
+bool request_upload(const struct request *r, const char *name, struct multipart *out);
+
 /* A cookie's value, or NULL. */
 const char *request_cookie(const struct request *r, const char *name);
 

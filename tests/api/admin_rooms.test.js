@@ -161,8 +161,46 @@ describe('the inbox', () => {
     const [task] = tasks(await page('/admin/tasks?kind=dispute'));
     assert.match(task.text, /Due in \d+ days/);
     const list = text(await page('/admin/disputes'));
-    assert.match(list, new RegExp(`${payment.id} \\$10\\.00 Disputed`));
+    const [dispute] = (await till.api('GET', `/api/v1/disputes?payment_id=${payment.id}`)).body.data;
+    assert.match(list, new RegExp(`${dispute.id} \\$10\\.00 Disputed`));
+    assert.ok(task.html.includes(`href="/admin/disputes/${dispute.id}"`), 'it leads to the dispute');
     assert.match(text(await page('/admin/disputes?status=won')), /No dispute stands like this/);
+  });
+
+  test('answers a dispute with words and a file, accepts another, and nobody else may', async () => {
+    const contested = async () => {
+      const payment = await paid(till);
+      await till.sandbox.dashboard('dispute', { payment_intent: payment.provider_payment_id });
+      return until(async () => (await hurry(till), (await till.api('GET', `/api/v1/disputes?payment_id=${payment.id}`)).body.data[0]), 'the dispute');
+    };
+    const [answered, given] = [await contested(), await contested()];
+    const risk = await signIn(till, 'risk');
+    const at = (dispute, verb = '') => `/admin/disputes/${dispute.id}${verb}`;
+    const upload = (content, type, kind = 'receipt') => {
+      const body = new FormData();
+      for (const [name, value] of Object.entries({ csrf: risk.csrf, kind })) body.append(name, value);
+      body.append('file', new Blob([content], { type }), 'Beleg "1"\u00fc.pdf');
+      return risk.send('POST', at(answered, '/files'), { body });
+    };
+    assert.match(text(await page(at(answered), risk)), /Send evidence in time, or accept the dispute/);
+    const pdf = Buffer.from('%PDF-1.4\r\n--x\r\n\r\n\0\xff', 'latin1');
+    assert.equal((await upload(pdf, 'application/pdf')).status, 303);
+    const refused = await upload(pdf, 'text/html', 'nonsense');
+    assert.equal(refused.status, 400);
+    assert.match(text(refused.text), /Kind must be chosen .*File must be a PDF, JPEG or PNG/);
+    const [file] = (await till.api('GET', `/api/v1/disputes/${answered.id}/files`)).body.data;
+    assert.deepEqual([file.kind, file.size], ['receipt', pdf.length], 'byte for byte');
+    assert.equal((await risk.post(at(answered, '/evidence'), { text: '4242 4242 4242 4242', submit: 'true' })).status, 400, 'no card number');
+    assert.equal((await risk.post(at(answered, '/evidence'), { text: 'winning_evidence', customer_name: '', submit: 'true' })).status, 303);
+    assert.match(text(await page(at(answered), risk)), /The bank has the evidence\. .*decided for you/);
+    assert.equal((await risk.post(at(given, '/accept'))).status, 400, 'without the tick');
+    assert.equal((await risk.post(at(given, '/accept'), { sure: 'yes' })).status, 303);
+    assert.match(text(await page(at(given), risk)), /decided for the payer/);
+    assert.equal((await till.api('GET', `/api/v1/disputes/${given.id}`)).body.status, 'lost');
+    const support = await signIn(till, 'support');
+    assert.ok(!(await page(at(given), support)).includes('data-test="accept"'));
+    assert.equal((await support.post(at(given, '/accept'), { sure: 'yes' })).status, 403);
+    assert.equal((await risk.send('POST', at(given, '/files'), { body: new FormData() })).status, 403, 'no token');
   });
 
   test('gets work that was given up, tries it again, and is rid of it', async () => {

@@ -113,12 +113,12 @@ function checkAnswer(route, answer) {
 const keep = async () => (await good('POST', '/api/v1/payment-methods', { customer_id: made.customer, payment_method_id: 'pm_card_visa' })).id;
 
 /** One that is open; the sandbox's payer contests a payment when it is first asked for. */
-async function dispute() {
-  if (made.dispute) return made.dispute;
+async function dispute(name = 'dispute') {
+  if (made[name]) return made[name];
   const payment = await good('POST', '/api/v1/payments', pay());
   await till.sandbox.dashboard('dispute', { payment_intent: payment.provider_payment_id });
-  await until(async () => (made.dispute = (await till.api('GET', `/api/v1/disputes?payment_id=${payment.id}`)).body.data[0]?.id), 'the dispute');
-  return made.dispute;
+  await until(async () => (made[name] = (await till.api('GET', `/api/v1/disputes?payment_id=${payment.id}`)).body.data[0]?.id), 'the dispute');
+  return made[name];
 }
 
 const examples = {
@@ -216,7 +216,7 @@ const examples = {
     bad: [() => [404, '/api/v1/disputes/dsp_00000000000000000000000000/evidence', { text: 'It came.' }], () => [400, '/api/v1/disputes/dsp_00000000000000000000000000/evidence', { colour: 'red' }]],
   },
   'POST /api/v1/disputes/{id}/accept': {
-    good: [async () => [200, `/api/v1/disputes/${await dispute()}/accept`]],
+    good: [async () => [200, `/api/v1/disputes/${await dispute('accepted')}/accept`]],
     bad: [() => [404, '/api/v1/disputes/dsp_00000000000000000000000000/accept']],
   },
   'POST /api/v1/disputes/{id}/files': {

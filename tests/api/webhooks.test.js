@@ -142,6 +142,46 @@ describe('coming in', { concurrency: 4 }, () => {
     assert.equal((await stored(till, foreign.id)).body.error, 'not_ours');
   });
 
+  const contract = JSON.parse(fs.readFileSync(
+    path.join(process.env.TILL_CONTRACTS || path.join(top, '../shared/contracts'), 'stripe/event-types.json'), 'utf8'));
+  const acting = [...fs.readFileSync(path.join(top, 'src/provider/stripe/stripe_event.def'), 'utf8').matchAll(/^EVENT\("([^"]+)", CONCERNS_(\w+)\)$/gm)];
+
+  test('every type that Stripe has is taken; those that act are in the documented list, and no other', async () => {
+    const types = Object.keys(contract.current.object);
+    assert.ok(types.length > 200 && acting.length > 40);
+    for (const [, type] of acting) assert.ok(types.includes(type), `Stripe has no ${type}`);
+    const documented = [...fs.readFileSync(path.join(top, 'docs/webhooks.md'), 'utf8').matchAll(/^\| (`[a-z_.]+`(?:,? `[a-z_.]+`)*) \|/gm)]
+      .flatMap(([, cell]) => [...cell.matchAll(/`([^`]+)`/g)].map(([, type]) => type));
+    assert.deepEqual(documented.sort(), acting.map(([, type]) => type).sort(), 'docs/webhooks.md');
+    const sent = new Map([...new Set([...types, ...(contract['2023-08-16'].types ?? [])])].map((type) => {
+      const object = { id: `x_${type.replaceAll('.', '_')}`, object: type.split('.')[0] };
+      return [type, event(type, object.object === 'payment_intent' ? { ...object, id: `pi_${object.id}` } : object)];
+    }));
+    const all = [...sent.values()];
+    for (let i = 0; i < all.length; i += 10) {
+      const answers = await Promise.all(all.slice(i, i + 10).map((one) => deliver(till, one)));
+      assert.ok(answers.every(({ status }) => status === 200), answers.map(({ text }) => text).join());
+    }
+    const rows = () => till.db.rows(`SELECT type, status, error FROM webhook_events WHERE object_id LIKE '%x\\_%'`);
+    await until(async () => {
+      const list = await rows();
+      return list.length === all.length && list.every(({ status }) => status !== 'stored');
+    }, 'all are worked', 60000);
+    const notices = acting.filter(([, , concern]) => concern === 'ACCOUNT').map(([, type]) => type);
+    assert.deepEqual((await rows()).filter(({ status }) => status !== 'ignored').map(({ type }) => type).sort(), notices.sort());
+    assert.equal(await till.db.value("SELECT count(*) FROM decisions WHERE kind = 'provider_notice'"), String(notices.length));
+  });
+
+  test('a bank that warns of fraud is something for a person, and the payment', async () => {
+    const payment = await paid(till);
+    const sent = event('radar.early_fraud_warning.created', { id: 'issfr_1', object: 'radar.early_fraud_warning', payment_intent: payment.provider_payment_id });
+    assert.equal((await deliver(till, sent)).status, 200);
+    await processed(till, sent.id, 'processed');
+    const [{ known, amount }] = await till.db.rows(`SELECT known, amount FROM decisions WHERE kind = 'fraud_warning' AND object = '${payment.id}'`);
+    assert.match(known, new RegExp(payment.id));
+    assert.equal(Number(amount), 1000);
+  });
+
   test('an event that lies changes nothing: the provider is asked', async () => {
     const payment = (await pay(till, { payment_method_id: undefined })).body;
     const lie = event('payment_intent.succeeded', {
@@ -323,5 +363,76 @@ describe('as the provider really delivers them', () => {
     await comesTo(till, answer.body.id, 'succeeded');
     assert.equal((await oracle(till, answer.body.id)).executed, 1);
     await till.sandbox.clearDials();
+  });
+});
+
+describe('till stripe setup', () => {
+  let till;
+  before(async () => { till = await startTill({ env: { STRIPE_WEBHOOK_SECRET: null }, sandboxEnv: { SANDBOX_WEBHOOK_URL: null } }); });
+  after(() => closed(till));
+
+  const endpoints = async () => (await till.sandbox.stripe('GET', 'webhook_endpoints')).body.data;
+  const setup = async (...words) => {
+    const { code, stdout, stderr } = await till.command('stripe', 'setup', ...words);
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
+  const delivered = (payment) => until(async () => Number(await till.db.value(`SELECT count(*) FROM webhook_events
+      WHERE payment_reference = '${payment.provider_payment_id}' AND source = 'delivered' AND status = 'processed'`)) > 0, 'the webhook');
+
+  test('makes the endpoint, and what comes is verified with its secret', async () => {
+    const early = event('charge.succeeded', { id: 'ch_1', object: 'charge' });
+    isProblem(await deliver(till, early), 400, 'INVALID_SIGNATURE');
+    const [, id] = (await setup()).match(/^(we_\w+) was made: http\S+\/api\/v1\/webhooks\/stripe, test mode, API version 2026-08-26\.dahlia\n$/);
+    const [endpoint, ...others] = await endpoints();
+    assert.deepEqual([endpoint.id, endpoint.url, endpoint.api_version, endpoint.status, others.length],
+      [id, `${till.url}/api/v1/webhooks/stripe`, '2026-08-26.dahlia', 'enabled', 0]);
+    assert.ok(endpoint.enabled_events.includes('charge.dispute.closed') && !endpoint.enabled_events.includes('*'));
+    const payment = await paid(till);
+    await delivered(payment);
+    isProblem(await deliver(till, early), 400, 'INVALID_SIGNATURE');
+    assert.equal(await till.db.value("SELECT count(*) FROM webhook_secrets WHERE position('whsec'::bytea IN secret) > 0"), '0', 'it rests sealed');
+    assert.equal(await till.db.value(`SELECT principal_kind FROM audit_log WHERE action = 'webhook.endpoint_created' AND object = '${id}'`), 'command');
+    assert.match(await setup(), new RegExp(`^${id} is as it should be: `));
+    assert.match((await till.command('doctor')).stdout, /webhooks of Stripe can be verified/);
+  });
+
+  test('mends one that was changed at Stripe, and leaves what is not ours', async () => {
+    const [{ id, url }] = await endpoints();
+    await till.sandbox.stripe('POST', `webhook_endpoints/${id}`, { disabled: 'true', 'enabled_events[0]': 'charge.failed' });
+    const foreign = (await till.sandbox.stripe('POST', 'webhook_endpoints', { url, 'enabled_events[0]': 'balance.available' })).body;
+    const said = await setup();
+    assert.match(said, new RegExp(`^${id} hears of other events now: `));
+    assert.match(said, new RegExp(`^${foreign.id} has the same address and was not made by Till`, 'm'));
+    const list = await endpoints();
+    assert.deepEqual(list.map((one) => one.id).sort(), [id, foreign.id].sort());
+    const ours = list.find((one) => one.id === id);
+    assert.ok(ours.status === 'enabled' && ours.enabled_events.includes('payment_intent.succeeded'));
+    await till.sandbox.stripe('DELETE', `webhook_endpoints/${foreign.id}`);
+  });
+
+  test('gives another secret; what the one before has signed is taken while it is on its way', async () => {
+    const [{ id }] = await endpoints();
+    await till.sandbox.dials({ webhooks: { delay_ms: 6000 } });
+    const late = await paid(till);
+    await till.sandbox.dials({ webhooks: { delay_ms: 0 } });
+    assert.match(await setup('--new-secret'), new RegExp(`^we_\\w+ was made: .*\\n${id} was removed; what it has signed is taken for three more days\\n$`));
+    const [one, ...others] = await endpoints();
+    assert.ok(one.id !== id && !others.length);
+    await delivered(await paid(till));
+    await delivered(late);
+    const [{ days }] = await till.db.rows(`SELECT extract(epoch FROM retired_at - now()) / 86400 AS days FROM webhook_secrets WHERE endpoint_id = '${id}'`);
+    assert.ok(Math.abs(days - 3) < 0.1, String(days));
+    await till.db.value(`UPDATE webhook_secrets SET retired_at = now() - interval '1 second' WHERE endpoint_id = '${id}'`);
+    assert.equal(await till.db.value("SELECT count(*) FROM audit_log WHERE action = 'webhook.endpoint_retired'"), '1');
+  });
+
+  test('two at once make one', async () => {
+    const before = await endpoints();
+    const runs = await Promise.all([till.command('stripe', 'setup', '--new-secret'), till.command('stripe', 'setup', '--new-secret')]);
+    for (const { code, stderr } of runs) assert.ok(code === 0 || /another run is under way/.test(stderr), stderr);
+    const list = await endpoints();
+    assert.ok(list.length === 1 && list[0].id !== before[0].id);
+    await delivered(await paid(till));
   });
 });

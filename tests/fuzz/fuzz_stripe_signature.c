@@ -21,7 +21,8 @@ static const char *header_of(void *from, const char *name)
 static struct error *verify(struct ctx *ctx, struct bytes body, const char *header)
 {
     struct provider_event event;
-    struct error *error = provider_named("stripe")->verify(ctx, body, header_of, (void *)(uintptr_t)header, &event);
+    struct error *error =
+        provider_named("stripe")->verify(ctx, body, header_of, (void *)(uintptr_t)header, NULL, &event);
 
     assert(error || (event.id && event.type));
     return error;

@@ -130,13 +130,19 @@ MUST_CHECK struct error *stripe_keep_method(struct ctx *ctx, const char *payment
 MUST_CHECK struct error *stripe_send_evidence(struct ctx *ctx, const struct evidence *evidence);
 MUST_CHECK struct error *stripe_accept_dispute(struct ctx *ctx, const char *reference, const char *key);
 MUST_CHECK struct error *stripe_upload_file(struct ctx *ctx, const struct upload *upload, const char **reference);
+MUST_CHECK struct error *stripe_list_endpoints(struct ctx *ctx, struct event_endpoint **out, size_t *count);
+MUST_CHECK struct error *stripe_create_endpoint(struct ctx *ctx, const char *url, const char *key,
+    struct event_endpoint *out);
+MUST_CHECK struct error *stripe_update_endpoint(struct ctx *ctx, const char *reference, const char *key,
+    struct event_endpoint *out);
+MUST_CHECK struct error *stripe_delete_endpoint(struct ctx *ctx, const char *reference);
 MUST_CHECK struct error *stripe_list_events(struct ctx *ctx, struct instant since, const char *after, int limit,
     struct provider_event **out, size_t *count);
 MUST_CHECK struct error *stripe_list_movements(struct ctx *ctx, const struct movement_query *query,
     struct movement **out, size_t *count, const char **next);
 MUST_CHECK struct error *stripe_balance(struct ctx *ctx, struct money **out, size_t *count);
 MUST_CHECK struct error *stripe_verify(struct ctx *ctx, struct bytes body,
-    const char *(*header)(void *from, const char *name), void *from, struct provider_event *out);
+    const char *(*header)(void *from, const char *name), void *from, const char *secrets, struct provider_event *out);
 MUST_CHECK struct error *stripe_parse(struct ctx *ctx, struct bytes body, struct provider_event *out);
 
 #endif

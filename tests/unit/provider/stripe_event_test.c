@@ -27,8 +27,8 @@ static struct error *verify(const char *body, size_t length, const char *header,
 
     ck_assert_ptr_nonnull(copy);
     memcpy(copy, body, length);
-    struct error *error =
-        provider_stripe.verify(&lone, (struct bytes){ copy, length }, header_of, (void *)(uintptr_t)header, event);
+    struct error *error = provider_stripe.verify(&lone, (struct bytes){ copy, length }, header_of,
+        (void *)(uintptr_t)header, NULL, event);
     free(copy);
     return error;
 }
