@@ -35,7 +35,7 @@ static const struct kind {
     { "dead_job", "Work given up", TONE_BAD, NULL, NULL },
     { "webhook_failed", "Event not processed", TONE_BAD, "Open the event", "/admin/webhooks" },
     { "fraud_warning", "Likely fraud", TONE_BAD, "Open the payment", NULL },
-    { "provider_notice", "Word of the provider", TONE_WARN, "Open the event", "/admin/webhooks" },
+    { "provider_notice", "Word of the provider", TONE_WARN, "Open the webhooks", "/admin/webhooks" },
     { "webhooks_missing", "Webhooks do not arrive", TONE_WARN, "Open the webhooks", "/admin/webhooks?source=swept" },
 };
 

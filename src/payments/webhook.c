@@ -207,9 +207,10 @@ static struct error *warn_of_fraud(struct ctx *ctx, const struct payment *paymen
         "Deliver nothing on it; look at the order, and give the money back where it was not the holder's.");
 }
 
+/* One task for one object, however much is said of it until somebody looks. */
 static struct error *process_account(struct ctx *ctx, const struct webhook_event *event)
 {
-    TRY(decision_ask(ctx, "provider_notice", event->id, (struct money){ 0 },
+    TRY(decision_ask(ctx, "provider_notice", event->object_id ? event->object_id : event->id, (struct money){ 0 },
         arena_printf(ctx->arena, "%s has something to say about the account we have there: %s.", event->provider,
             event->type),
         "Look at the account in the provider's dashboard: a bank account that is wrong, or a paper that is missing, "

@@ -8,6 +8,7 @@
 #include "base/ctx.h"
 #include "base/utf8.h"
 #include "web/address.h"
+#include "web/multipart.h"
 #include "web/reply.h"
 #include "web/request.h"
 #include "web/router.h"
@@ -72,6 +73,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_read(&query, &search, error);
     error = request_form(&form, fields, &posted);
     check_read(&form, &posted, error);
+
+    struct request file = form;
+    struct multipart part;
+    file.content_type = "multipart/form-data; boundary=x";
+    if (request_upload(&file, "name", &part))
+        assert(part.content.data >= data && part.content.data + part.content.length <= data + size);
+    const char *member = request_form_member(&file, "name");
+    assert(!member || utf8_is_valid(member));
 
     const char *value = request_query(&query, "name"), *cookie = request_cookie(&query, "sid");
     assert(!value || utf8_is_valid(value));

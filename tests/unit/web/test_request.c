@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "web/address.h"
+#include "web/multipart.h"
 #include "web/router.h"
 
 struct search {
@@ -227,6 +228,50 @@ START_TEST(test_an_address_is_believed_from_trusted_hops)
 }
 END_TEST
 
+#define PART(head, content) "--x1\r\n" head "\r\n\r\n" content "\r\n"
+#define TOKEN PART("Content-Disposition: form-data; name=\"csrf\"", "secret")
+#define A_FILE                                                                                                         \
+    PART("Content-Disposition: form-data; name=\"file\"; filename=\"a b.pdf\"\r\nContent-Type: application/pdf",       \
+        "%PDF\r\n--x\r\n\r\n.")
+
+START_TEST(test_a_form_with_a_file_is_taken_apart)
+{
+    struct request *r = web_post("/", "multipart/form-data; boundary=x1", TOKEN A_FILE "--x1--\r\n");
+    struct multipart file;
+
+    ck_assert_pstr_eq(request_form_member(r, "csrf"), "secret");
+    ck_assert(request_upload(r, "file", &file));
+    ck_assert_pstr_eq(file.filename, "a b.pdf");
+    ck_assert_pstr_eq(file.content_type, "application/pdf");
+    ck_assert_uint_eq(file.content.length, strlen("%PDF\r\n--x\r\n\r\n."));
+    ck_assert_ptr_null(request_form_member(r, "file"));
+    ck_assert_ptr_null(request_form_member(r, "name"));
+}
+END_TEST
+
+static const struct {
+    const char *type, *body;
+} broken_forms[] = {
+    { "multipart/form-data", TOKEN "--x1--" },
+    { "multipart/form-data; boundary=", TOKEN "--x1--" },
+    { "multipart/form-data; boundary=other", TOKEN "--x1--" },
+    { "multipart/form-data; boundary=x1", "" },
+    { "multipart/form-data; boundary=x1", "--x1" },
+    { "multipart/form-data; boundary=x1", "--x1--\r\n" TOKEN },
+    { "multipart/form-data; boundary=x1", "--x1\r\n\r\n--x1" },
+    { "multipart/form-data; boundary=x1", "--x1\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\nsecret" },
+    { "multipart/form-data; boundary=x1", PART("Content-Disposition: attachment; name=\"csrf\"", "secret") "--x1--" },
+    { "text/plain; boundary=x1", TOKEN "--x1--" },
+};
+
+START_TEST(test_a_broken_form_has_nothing_in_it)
+{
+    struct request *r = web_post("/", broken_forms[_i].type, broken_forms[_i].body);
+
+    ck_assert_ptr_null(request_form_member(r, "csrf"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("request");
@@ -244,5 +289,7 @@ int main(void)
     add_rows(test_case, test_a_cookie_is_found_by_its_whole_name, cookies);
     add_rows(test_case, test_a_browser_is_known_by_what_it_accepts, accepts);
     add_rows(test_case, test_an_address_is_believed_from_trusted_hops, hops);
+    tcase_add_test(test_case, test_a_form_with_a_file_is_taken_apart);
+    add_rows(test_case, test_a_broken_form_has_nothing_in_it, broken_forms);
     return web_main(suite);
 }
