@@ -282,16 +282,31 @@ static void check_stripe(struct doctor *doctor)
 }
 
 /* None at all is only strange where events should have come. */
+/* Of the configuration, or one that till stripe setup has kept. */
+static struct error *has_webhook_secret(struct doctor *doctor, bool *there)
+{
+    const struct config *config = doctor->ctx->config;
+    const char *kept = NULL;
+
+    if (!config->stripe_webhook_secret && doctor->schema && config->keyring)
+        TRY(webhook_secrets(doctor->ctx, "stripe", &kept));
+    *there = config->stripe_webhook_secret || kept;
+    return NULL;
+}
+
 static void check_last_webhook(struct doctor *doctor)
 {
     struct ctx *ctx = doctor->ctx;
     const struct webhook_filter filter = { .limit = 1 };
     struct field_list list;
+    bool verified = false;
     struct error *error = webhook_list(ctx, &filter, &list);
 
+    if (!error)
+        error = has_webhook_secret(doctor, &verified);
     if (error)
         say_error(doctor, "WEBHOOKS", "till doctor again", error);
-    if (error || !ctx->config->stripe_webhook_secret)
+    if (error || !verified)
         return;
     if (!list.count) {
         say(doctor, DOCTOR_WARN, "WEBHOOKS", "till stripe setup makes the endpoint at Stripe",
@@ -315,16 +330,12 @@ static void check_publishable_key(struct doctor *doctor)
 
 static void check_webhook_secret(struct doctor *doctor)
 {
-    const char *kept = NULL;
+    bool there;
+    struct error *error = has_webhook_secret(doctor, &there);
 
-    if (!doctor->ctx->config->stripe_webhook_secret && doctor->schema && doctor->ctx->config->keyring) {
-        struct error *error = webhook_secrets(doctor->ctx, "stripe", &kept);
-        if (error) {
-            say_error(doctor, "WEBHOOK_SECRET", "till doctor again", error);
-            return;
-        }
-    }
-    if (doctor->ctx->config->stripe_webhook_secret || kept)
+    if (error)
+        say_error(doctor, "WEBHOOK_SECRET", "till doctor again", error);
+    else if (there)
         say(doctor, DOCTOR_FINE, "WEBHOOK_SECRET", NULL, "webhooks of Stripe can be verified");
     else
         say(doctor, DOCTOR_WARN, "WEBHOOK_SECRET",
