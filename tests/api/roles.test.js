@@ -32,6 +32,7 @@ const WHO = [
   ['POST', /^\/admin\/customers\/\{id\}\/(reveal|export)$/, 'OAFR'],
   ['*', /^\/admin\/customers\/\{id\}\/erase$/, 'O'],
   ['GET', /^\/admin\/disputes(\/\{id\})?$/, ALL],
+  ['POST', /^\/admin\/disputes\/\{id\}\/(evidence|files|accept)$/, 'OAFR'],
   ['GET', /^\/admin\/webhooks(\/\{id\})?$/, 'OAFDU'],
   ['POST', /^\/admin\/webhooks\/(\{id\}\/)?replay$/, 'OAD'],
   ['GET', /^\/admin\/webhooks\/(endpoints|deliveries)/, 'OADU'],
@@ -51,7 +52,7 @@ const WHO = [
   ['POST', /^\/admin\/payments\/\{id\}\/(retry|resolve|reveal)$/, 'OAFR'],
 
   ['GET', /^\/api\/v1\/(payments|payment-methods|refunds|checkout|decisions|disputes)/, ALL],
-  ['POST', /^\/api\/v1\/disputes\/\{id\}\/(evidence|files)$/, 'OAFR'],
+  ['POST', /^\/api\/v1\/disputes\/\{id\}\/(evidence|files|accept)$/, 'OAFR'],
   ['GET', /^\/api\/v1\/customers\/\{id\}\/export$/, 'OAFR'],
   ['GET', /^\/api\/v1\/customers/, ALL],
   ['POST', /^\/api\/v1\/customers\/\{id\}\/erase$/, 'O'],
