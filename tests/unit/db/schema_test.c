@@ -86,6 +86,7 @@ static const struct {
     { "saved_views", "SIUD-" },
     { "checkout_sessions", "SIU--" },
     { "webhook_events", "SIU--" },
+    { "webhook_secrets", "SIU--" },
     { "events", "SI---" },
     { "jobs", "SIUD-" },
     { "breakers", "SIU--" },
