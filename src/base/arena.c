@@ -25,7 +25,7 @@
 #define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
 #endif
 
-#define BLOCK_SIZE ((size_t)16 * 1024)
+#define BLOCK_SIZE ((size_t)8 * 1024)
 
 struct block {
     struct block *next;

@@ -152,12 +152,13 @@ static struct error *take(struct ctx *ctx, struct conn **out, bool *opened)
 static struct error *settle(struct ctx *ctx, struct tx *tx)
 {
     struct reply *failed = wire_receive(ctx, tx->conn);
-    const PGresult *start = tx->start->result;
+    struct reply *start = tx->start;
 
     tx->waiting = 0;
-    if (!tx->xid && PQresultStatus(start) == PGRES_TUPLES_OK) {
-        tx->xid = PQgetvalue(start, 0, 0);
-        tx->server_run = PQgetvalue(start, 0, 1);
+    if (!tx->xid && PQresultStatus(start->result) == PGRES_TUPLES_OK) {
+        tx->xid = arena_strdup(ctx->arena, PQgetvalue(start->result, 0, 0));
+        tx->server_run = arena_strdup(ctx->arena, PQgetvalue(start->result, 0, 1));
+        wire_forget(start);
     }
     if (!failed)
         return NULL;
@@ -202,14 +203,11 @@ static struct error *run(struct ctx *ctx, const struct question *questions, size
     return error;
 }
 
-static struct error *run_one(struct ctx *ctx, const struct sql *sql, struct params params, PGresult **out)
+static struct error *run_one(struct ctx *ctx, const struct sql *sql, struct params params, struct reply **reply)
 {
     struct question question = { .sql = sql, .params = params };
-    struct reply *reply;
 
-    TRY(run(ctx, &question, 1, &reply));
-    *out = reply->result;
-    return NULL;
+    return run(ctx, &question, 1, reply);
 }
 
 /* Rows into structs ----------------------------------------------------------------------------------------------- */
@@ -260,7 +258,7 @@ static void set_member(struct ctx *ctx, const struct field *field, const PGresul
 
     switch (field->kind) {
     case FIELD_TEXT:
-        *(const char **)member = text;
+        *(const char **)member = text ? arena_strdup(ctx->arena, text) : NULL;
         break;
     case FIELD_INT:
         *(int64_t *)member = text ? strtoll(text, NULL, 10) : 0;
@@ -303,15 +301,22 @@ static void set_row(struct ctx *ctx, const struct field *columns, const PGresult
     }
 }
 
+/* What was received goes at once: a request may then wait for a provider, and many wait at the same time. */
+static void take_row(struct ctx *ctx, const struct field *columns, struct reply *reply, void *out, bool *found)
+{
+    *found = PQntuples(reply->result) > 0;
+    if (*found)
+        set_row(ctx, columns, reply->result, 0, out);
+    wire_forget(reply);
+}
+
 struct error *db_maybe(struct ctx *ctx, const struct sql *sql, struct params params, const struct field *columns,
     void *out, bool *found)
 {
-    PGresult *result;
+    struct reply *reply;
 
-    TRY(run_one(ctx, sql, params, &result));
-    *found = PQntuples(result) > 0;
-    if (*found)
-        set_row(ctx, columns, result, 0, out);
+    TRY(run_one(ctx, sql, params, &reply));
+    take_row(ctx, columns, reply, out, found);
     return NULL;
 }
 
@@ -327,23 +332,25 @@ struct error *db_one(struct ctx *ctx, const struct sql *sql, struct params param
 struct error *db_list(struct ctx *ctx, const struct sql *sql, struct params params, const struct field *columns,
     size_t size, struct field_list *out)
 {
-    PGresult *result;
+    struct reply *reply;
 
-    TRY(run_one(ctx, sql, params, &result));
-    out->count = (size_t)PQntuples(result);
+    TRY(run_one(ctx, sql, params, &reply));
+    out->count = (size_t)PQntuples(reply->result);
     out->items = arena_array(ctx->arena, out->count + 1, size);
-    for (int row = 0; row < PQntuples(result); row++)
-        set_row(ctx, columns, result, row, (char *)out->items + (size_t)row * size);
+    for (size_t row = 0; row < out->count; row++)
+        set_row(ctx, columns, reply->result, (int)row, (char *)out->items + row * size);
+    wire_forget(reply);
     return NULL;
 }
 
 struct error *db_exec(struct ctx *ctx, const struct sql *sql, struct params params, int64_t *affected)
 {
-    PGresult *result;
+    struct reply *reply;
 
-    TRY(run_one(ctx, sql, params, &result));
+    TRY(run_one(ctx, sql, params, &reply));
     if (affected)
-        *affected = strtoll(PQcmdTuples(result), NULL, 10);
+        *affected = strtoll(PQcmdTuples(reply->result), NULL, 10);
+    wire_forget(reply);
     return NULL;
 }
 
@@ -360,11 +367,8 @@ struct error *db_ask(struct ctx *ctx, const struct question *questions, size_t c
     struct reply **replies = arena_array(ctx->arena, count, sizeof(struct reply *));
 
     TRY(run(ctx, questions, count, replies));
-    for (size_t i = 0; i < count; i++) {
-        *questions[i].found = PQntuples(replies[i]->result) > 0;
-        if (*questions[i].found)
-            set_row(ctx, questions[i].columns, replies[i]->result, 0, questions[i].out);
-    }
+    for (size_t i = 0; i < count; i++)
+        take_row(ctx, questions[i].columns, replies[i], questions[i].out, questions[i].found);
     return NULL;
 }
 

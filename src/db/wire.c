@@ -164,9 +164,15 @@ struct reply *wire_send(struct ctx *ctx, struct conn *conn, const struct sql *sq
         PQsendQueryPrepared(conn->pg, name, (int)params.count, values, lengths, formats, 0));
 }
 
-static void clear_result(void *result)
+void wire_forget(struct reply *reply)
 {
-    PQclear(result);
+    PQclear(reply->result);
+    reply->result = NULL;
+}
+
+static void forget(void *reply)
+{
+    wire_forget(reply);
 }
 
 static bool is_good(const struct reply *reply)
@@ -185,7 +191,7 @@ static void receive_one(struct ctx *ctx, struct conn *conn, struct reply *reply)
     reply->result = PQgetResult(conn->pg);
     if (!reply->result)
         return;
-    arena_defer(ctx->arena, clear_result, reply->result);
+    arena_defer(ctx->arena, forget, reply);
     while ((more = PQgetResult(conn->pg)) != NULL)
         PQclear(more);
 }

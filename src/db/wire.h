@@ -11,7 +11,7 @@ struct reply {
     const struct sql *sql;
     bool prepares;    // it is the answer to having the statement prepared
     bool sent;        // false when libpq did not take it
-    PGresult *result; // in ctx->arena, once it was received; NULL when the connection broke before
+    PGresult *result; // as long as ctx->arena, once it was received; NULL when the connection broke before
 };
 
 /* Puts a statement behind those that wait to be sent. */
@@ -19,5 +19,8 @@ struct reply *wire_send(struct ctx *ctx, struct conn *conn, const struct sql *sq
 
 /* Sends what waits and gets all answers. The first that is not good, or NULL. */
 struct reply *wire_receive(struct ctx *ctx, struct conn *conn);
+
+/* Frees what was received, for one whose values have been taken. */
+void wire_forget(struct reply *reply);
 
 #endif

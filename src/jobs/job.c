@@ -143,17 +143,22 @@ struct error *job_done(struct ctx *ctx, const char *kind, const char *subject)
     return db_send(ctx, &remove, PARAMS(P(kind), P(subject)));
 }
 
+#define TAKE(of_lane)                                                                                                  \
+    "UPDATE jobs SET state = 'running', attempts = attempts + 1, claim = $1,"                                          \
+    "       lease_until = now() + make_interval(secs => $2)"                                                           \
+    " WHERE id = (SELECT id FROM jobs WHERE state = 'available' AND run_at <= domain_now()" of_lane                    \
+    "              ORDER BY run_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)" IN_NO_HURRY                                    \
+    " RETURNING id, kind, subject, attempts, trace, claim"
+
 static struct error *claim(struct ctx *ctx, enum lane lane, struct job *job, bool *found)
 {
-    SQL(take,
-        "UPDATE jobs SET state = 'running', attempts = attempts + 1, claim = $1,"
-        "       lease_until = now() + make_interval(secs => $2)"
-        " WHERE id = (SELECT id FROM jobs"
-        "              WHERE state = 'available' AND run_at <= domain_now() AND ($3::text IS NULL OR lane = $3)"
-        "              ORDER BY run_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)" IN_NO_HURRY
-        "RETURNING id, kind, subject, attempts, trace, claim");
+    SQL(take, TAKE(" AND lane = $3"));
+    SQL(take_any, TAKE(""));
+    const char *claim = id_new(ctx, "claim");
 
-    return db_maybe(ctx, &take, PARAMS(P(id_new(ctx, "claim")), P(LEASE), P(lane_names[lane])), columns, job, found);
+    return lane == LANE_ANY
+        ? db_maybe(ctx, &take_any, PARAMS(P(claim), P(LEASE)), columns, job, found)
+        : db_maybe(ctx, &take, PARAMS(P(claim), P(LEASE), P(lane_names[lane])), columns, job, found);
 }
 
 /* A run that died holds its job until the lease ends; then the job waits again, and a late finisher's claim is void. */

@@ -8,6 +8,7 @@
 #include "base/instant.h"
 #include "db/db.h"
 #include "jobs/job.h"
+#include "provider/provider.h"
 
 #define COLUMNS                                                                                                        \
     "id, provider, provider_event_id, type, api_version, object_id, payment_reference, status, error, "                \
@@ -32,13 +33,28 @@ static const struct field columns[] = {
     FIELD_END,
 };
 
+/* The providers, because their events' ids are unique, and found by an index, for each of them alone. */
+static struct texts providers(struct ctx *ctx)
+{
+    const struct provider *const *list = provider_list();
+    size_t count = 0;
+
+    while (list[count])
+        count++;
+    const char **names = arena_array(ctx->arena, count, sizeof *names);
+    for (size_t i = 0; i < count; i++)
+        names[i] = list[i]->name;
+    return (struct texts){ names, count };
+}
+
 struct error *webhook_row(struct ctx *ctx, const char *id, struct webhook_event *out)
 {
     SQL(get,
         "SELECT " COLUMNS " FROM webhook_events"
         " WHERE id = (SELECT id FROM webhook_events WHERE id = $1"
-        "             UNION SELECT id FROM webhook_events WHERE provider_event_id = $1 LIMIT 1)");
-    struct error *error = db_one(ctx, &get, PARAMS(P(id)), columns, out);
+        "             UNION SELECT id FROM webhook_events WHERE provider = ANY ($2::text[]) AND provider_event_id = $1"
+        "             LIMIT 1)");
+    struct error *error = db_one(ctx, &get, PARAMS(P(id), P(providers(ctx))), columns, out);
 
     return error && error->code == E_NOT_FOUND ? error_new(ctx, E_NOT_FOUND, "There is no such event.") : error;
 }

@@ -13,6 +13,7 @@ const { promisify } = require('node:util');
 const { WEBHOOK_SECRET, childrenOf, freePort, makeDirectory, startProcess, startTill, startWebServer, stopProcess, top, until } =
   require('../lib/till.js');
 const { measureLists, printLists } = require('./lists.js');
+const { long } = require('./long.js');
 const { logPosition, ofRequest, pgbenchScript, readLog } = require('./statements.js');
 
 const run = promisify(execFile);
@@ -52,7 +53,7 @@ const works = [
 ];
 
 function options() {
-  const wanted = { quick: false, rounds: 3, seconds: 8, json: null, statements: false, works: [] };
+  const wanted = { quick: false, rounds: 3, pooler: false, seconds: 8, json: null, statements: false, works: [] };
   const args = process.argv.slice(2);
   for (let i = 0; i < args.length; i++) {
     if (args[i] === '--quick') Object.assign(wanted, { quick: true, rounds: 1, seconds: 1 });
@@ -60,7 +61,10 @@ function options() {
     else if (args[i] === '--seconds') wanted.seconds = Number(args[++i]);
     else if (args[i] === '--json') wanted.json = args[++i];
     else if (args[i] === '--statements') wanted.statements = true;
-    else if (args[i].startsWith('-')) throw new Error(`unknown: ${args[i]}; known: --quick --rounds N --seconds S --json FILE --statements and names of works`);
+    else if (args[i] === '--pgbouncer') wanted.pooler = true;
+    else if (args[i] === '--requests') wanted.requests = Number(args[++i]);
+    else if (args[i] === '--events') wanted.events = Number(args[++i]);
+    else if (args[i].startsWith('-')) throw new Error(`unknown: ${args[i]}; known: --quick --rounds N --seconds S --json FILE --statements --pgbouncer --requests N --events N and names of works`);
     else wanted.works.push(args[i]);
   }
   return wanted;
@@ -279,10 +283,31 @@ function filesOf(till, dir, work) {
   return files;
 }
 
-async function benchLists(wanted) {
-  if (wanted.works.length && !wanted.works.includes('lists')) return null;
-  return measureLists({ build, quick: wanted.quick });
+/** A stack as for the works, with as many threads as payments are in flight. */
+async function benchLong(wanted, scenario) {
+  const dir = makeDirectory();
+  const provider = await startProvider();
+  let till;
+  try {
+    till = await startTill({ ...stack(provider), env: { ...stack(provider).env, TILL_THREADS: '256', PROVIDER_DEADLINE_MS: '30000' } });
+    const files = { create: filesOf(till, dir, works.find((work) => work.delay === 5)) };
+    if (scenario === 'soak') {
+      await fill(till, provider, dir, 200);
+      for (const work of works.filter((one) => one.delay === undefined)) files[work.name] = { ...filesOf(till, dir, work), sign: work.sign };
+    }
+    return await long[scenario]({ till, provider, load, memoryOf, files, wanted });
+  } finally {
+    if (till) await till.stop();
+    await provider.stop();
+    fs.rmSync(dir, { recursive: true, force: true });
+  }
 }
+
+const stack = (provider) => ({
+  build, sandbox: false, server: 'lighttpd',
+  env: { STRIPE_API_URL: provider.url, TILL_WORKERS: '2', TILL_THREADS: '128', TILL_LOG_LEVEL: 'info',
+    RATE_LIMIT_REQUESTS: '1000000000', PAYMENT_ATTEMPTS_PER_HOUR: '1000000000' },
+});
 
 /** Webhooks, payments, pages: what is carried. */
 async function benchWorks(wanted) {
@@ -290,9 +315,8 @@ async function benchWorks(wanted) {
   const provider = await startProvider();
   let till, constant;
   try {
-    till = await startTill({ build, sandbox: false, server: 'lighttpd', env: {
-      STRIPE_API_URL: provider.url, TILL_WORKERS: '2', TILL_THREADS: '128', TILL_LOG_LEVEL: 'info',
-      RATE_LIMIT_REQUESTS: '1000000000', PAYMENT_ATTEMPTS_PER_HOUR: '1000000000' } });
+    if (wanted.pooler) process.env.TILL_TEST_POOLER = '1'; // for startTill()
+    till = await startTill(stack(provider));
     await fill(till, provider, dir, wanted.quick ? 200 : 1000);
     constant = await startConstant(dir);
     const chosen = works.filter((work) => !wanted.works.length || wanted.works.some((name) => work.name.includes(name)));
@@ -327,13 +351,15 @@ async function benchWorks(wanted) {
 
 async function main() {
   const wanted = options();
-  const onlyLists = wanted.works.length === 1 && wanted.works[0] === 'lists';
-  const figures = onlyLists ? [] : await benchWorks(wanted);
+  const scenarios = wanted.works.filter((name) => long[name]);
+  const others = wanted.works.filter((name) => !long[name]);
+  const works = scenarios.length && !others.length || others.join() === 'lists' ? [] : await benchWorks({ ...wanted, works: others });
   if (wanted.statements) return;
-  if (figures.length) print(figures);
-  const lists = await benchLists(wanted);
-  if (lists) printLists(lists);
-  if (wanted.json) fs.writeFileSync(wanted.json, JSON.stringify({ at: new Date().toISOString(), rounds: wanted.rounds, seconds: wanted.seconds, works: figures, lists }, null, 1));
+  if (works.length) print(works);
+  const result = { at: new Date().toISOString(), rounds: wanted.rounds, seconds: wanted.seconds, works };
+  if (!wanted.works.length || others.includes('lists')) printLists(result.lists = await measureLists({ build, quick: wanted.quick }));
+  for (const name of scenarios) result[name] = await benchLong(wanted, name);
+  if (wanted.json) fs.writeFileSync(wanted.json, JSON.stringify(result, null, 1));
 }
 
 main().catch((error) => {
