@@ -58,7 +58,8 @@ struct error *expiry_follow(struct ctx *ctx, const struct payment *before, const
             ? decision_settle(ctx, asked, now->id, payment_status_names[now->status])
             : NULL;
     }
-    if (now->status != PAYMENT_AUTHORIZED || now->capture_before.us == before->capture_before.us)
+    bool followed = now->capture_before.us == before->capture_before.us && !payment_is_over(before->status);
+    if (now->status != PAYMENT_AUTHORIZED || followed)
         return NULL;
     return job_add_later(ctx, "payment.expire", now->id, seconds_to_warning(ctx, now));
 }

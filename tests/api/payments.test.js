@@ -14,7 +14,7 @@ after(() => closed(till));
 const MEMBERS = [
   'id', 'status', 'outcome', 'amount', 'amount_captured', 'amount_refunded', 'refund_state', 'dispute_state', 'capture',
   'confirmation_method', 'customer_id', 'payment_method', 'description', 'reference', 'checkout_session_id', 'metadata', 'provider',
-  'provider_payment_id', 'risk', 'failure', 'next_action', 'cancellation_reason', 'livemode', 'created_at', 'updated_at',
+  'provider_payment_id', 'risk', 'failure', 'next_action', 'cancellation_reason', 'capture_before', 'livemode', 'created_at', 'updated_at',
 ];
 
 /** A payment that waits for its confirmation. */
