@@ -43,7 +43,7 @@ static json_t *window_view(struct ctx *ctx, const struct reconciliation *report)
         return json_string(first);
     if (from % DAY == 0 && to % DAY == 0)
         return json_string(arena_printf(ctx->arena, "%s to %s", first, last));
-    return json_string(arena_printf(ctx->arena, "%s to %s UTC",
+    return json_string(arena_printf(ctx->arena, "%s to %s",
         json_get_text(json_in(ctx->arena, view_time(ctx, report->from_at)), "text"),
         json_get_text(json_in(ctx->arena, view_time(ctx, report->to_at)), "text")));
 }

@@ -123,8 +123,12 @@ const char *const tone_names[] = {
 
 json_t *view_badge(struct ctx *ctx, enum tone tone, const char *word)
 {
+    json_t *badge = json_pack("{ss, ss}", "tone", tone_names[tone], "word", word);
+
     (void)ctx;
-    return json_pack("{ss, sb, ss}", "tone", tone_names[tone], tone_names[tone], 1, "word", word);
+    for (int i = 0; tone_names[i]; i++) // each of them, so that no name of the page around it gives it another sign
+        json_object_set_new(badge, tone_names[i], json_boolean(i == (int)tone));
+    return badge;
 }
 
 json_t *view_payment_badge(struct ctx *ctx, const struct payment *payment)

@@ -193,6 +193,8 @@ for (const size of [1280, 390]) {
       await seen(page, 'doctor');
       await page.getByRole('button', { name: 'Check now' }).click();
       await page.getByTestId('findings').waitFor({ timeout: 40000 });
+      const signs = page.getByTestId('findings').locator('.badge svg');
+      assert.equal(await signs.locator('path').count(), await signs.count(), 'one sign for each state');
       await seen(page, 'doctor-checked');
 
       await page.goto(`${till.url}/admin/account`);

@@ -183,6 +183,7 @@ describe('filled', () => {
     await page.getByRole('button', { name: 'Compare now' }).click();
     await page.waitForURL(/\/admin\/reconciliation\/rec_/);
     await page.getByText(/The books were compared/).waitFor();
+    assert.doesNotMatch(await page.locator('h1').innerText(), /UTC UTC/);
     const difference = page.getByTestId('difference').first();
     await difference.getByText('Settle it').click();
     await difference.getByLabel('What did you find, and what was done?').fill('The old shop on the same account.');
