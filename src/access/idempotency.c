@@ -132,9 +132,8 @@ struct error *idempotency_take(struct ctx *ctx, const char *resource)
 struct error *idempotency_finish(struct ctx *ctx, int status, const char *content_type, struct bytes body)
 {
     SQL(store,
-        "UPDATE idempotency_keys SET status = $2, content_type = $3, answer = $4"
-        " WHERE key = $1 AND status IS NULL" IN_NO_HURRY);
-    SQL(release, "UPDATE idempotency_keys SET held_until = now() WHERE key = $1 AND status IS NULL" IN_NO_HURRY);
+        "UPDATE idempotency_keys SET status = $2, content_type = $3, answer = $4 WHERE key = $1 AND status IS NULL");
+    SQL(release, "UPDATE idempotency_keys SET held_until = now() WHERE key = $1 AND status IS NULL");
 
     if (!ctx->idempotency || !ctx->idempotency->taken)
         return NULL;

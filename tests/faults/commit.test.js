@@ -44,25 +44,3 @@ test('an acknowledged request survives a crash in the middle of commits', async 
   assert.ok(answers.some(({ status }) => status === 503), 'some met the crash');
   assert.deepEqual(acknowledged.filter((id) => !known.has(id)), [], 'acknowledged and lost');
 });
-
-test('an answer that was kept for a key and lost in a crash is given once more, by going on with what was made', async () => {
-  await till.db.value("ALTER SYSTEM SET wal_writer_delay = '10s'"); // what nobody waits for stays in memory
-  await till.db.value('SELECT pg_reload_conf()');
-  const orders = Array.from({ length: 5 }, () => ({ key: newKey(), body: { reference: newKey() } }));
-  const send = (order) => till.api('POST', '/api/v1/customers', order);
-  const first = await Promise.all(orders.map(send));
-  await cluster.crash();
-  await cluster.start();
-  assert.deepEqual(first.map(({ status }) => status), orders.map(() => 201));
-  const left = await till.db.rows(`SELECT status FROM idempotency_keys WHERE resource IN (${first.map(({ body }) => `'${body.id}'`)})`);
-  assert.equal(left.length, orders.length);
-  assert.ok(left.some(({ status }) => status === null || status === ''), 'an answer was lost');
-  await till.db.value('UPDATE idempotency_keys SET held_until = now() WHERE status IS NULL'); // a minute later
-  for (const [i, order] of orders.entries()) {
-    let again;
-    do again = await send(order); while (again.status === 503);
-    assert.equal(again.status, 201, again.text);
-    assert.equal(again.body.id, first[i].body.id);
-  }
-  assert.equal(await till.db.value(`SELECT count(*) FROM customers WHERE reference IN (${orders.map(({ body }) => `'${body.reference}'`)})`), String(orders.length));
-});
