@@ -1,6 +1,6 @@
 'use strict';
 
-// What the browser tests share: Debian's Chromium without windows, pages of two sizes, the card form, screenshots, and axe.
+// What the browser tests share: Debian's Chromium, pages of two sizes, the card form, screenshots, and axe.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -47,7 +47,7 @@ const DECLINES = {
 };
 
 function launch() {
-  const executablePath = process.env.TILL_TEST_CHROMIUM || '/usr/bin/chromium-headless-shell';
+  const executablePath = process.env.TILL_TEST_CHROMIUM || '/usr/bin/chromium';
   return chromium.launch({ executablePath, args: FLAGS });
 }
 
@@ -94,7 +94,7 @@ async function shot(page, name) {
 const main = (page) => page.getByTestId('checkout');
 
 /** Waits until the page is in this state. */
-async function inState(page, state, timeout = 20000) {
+async function inState(page, state, timeout = 60000) {
   await page
     .locator(`main[data-state="${state}"]`)
     .waitFor({ timeout })
