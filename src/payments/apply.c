@@ -94,22 +94,26 @@ static enum payment_status told_status(const struct change *change)
     return now;
 }
 
-/* A snapshot may be older than what we know: what has come to an end only moves on where money says so. */
-static bool is_news(enum payment_status from, enum payment_status to)
+/* A snapshot may be older than what we know: what has come to an end only moves on where money says so. What was taken was taken;
+ * a hold may have been let go since, so it counts only when it was seen after the last word that we have heard. */
+static bool is_news(const struct change *change, enum payment_status to)
 {
-    switch (from) {
+    const struct payment *payment = change->payment;
+
+    switch (payment->status) {
     case PAYMENT_SUCCEEDED:
         return false;
     case PAYMENT_FAILED:
     case PAYMENT_CANCELLED:
-        return to == PAYMENT_SUCCEEDED || to == PAYMENT_AUTHORIZED;
+        return to == PAYMENT_SUCCEEDED
+            || (to == PAYMENT_AUTHORIZED && change->snapshot->asked_at.us > payment->checked_at.us);
     case PAYMENT_AUTHORIZED:
         return to == PAYMENT_SUCCEEDED || to == PAYMENT_CANCELLED;
     case PAYMENT_CREATED:
     case PAYMENT_REQUIRES_ACTION:
     case PAYMENT_PROCESSING:
     case PAYMENT_UNKNOWN:
-        return to != from;
+        return to != payment->status;
     }
     return false;
 }
@@ -161,7 +165,7 @@ static void copy_words(struct ctx *ctx, struct change *change)
         payment->cancel_reason = snapshot->cancellation_reason;
     if (snapshot->dispute != DISPUTE_NONE) // what does not list disputes says nothing about them
         payment->dispute_state = snapshot->dispute;
-    payment->checked_at = ctx->now;
+    payment->checked_at = clock_now(); // not when this run began: others may have asked since
     copy_method(payment, &snapshot->method);
     copy_failure(change);
     if (payment->status == PAYMENT_AUTHORIZED)
@@ -351,7 +355,7 @@ struct error *apply_to_open(struct ctx *ctx, const char *payment_id, const struc
     change.before = *out;
     change.declined = is_new_decline(out, snapshot) && !payment_is_over(out->status);
     enum payment_status told = told_status(&change);
-    if (is_news(out->status, told))
+    if (is_news(&change, told))
         out->status = told;
     copy_words(ctx, &change);
     TRY(post_capture(ctx, &change));

@@ -166,7 +166,7 @@ struct error *payment_update(struct ctx *ctx, struct payment *payment)
 
 struct error *payment_checked(struct ctx *ctx, const char *id)
 {
-    SQL(checked, "UPDATE payments SET checked_at = $2 WHERE id = $1");
+    SQL(checked, "UPDATE payments SET checked_at = greatest(checked_at, $2) WHERE id = $1");
 
     return db_send(ctx, &checked, PARAMS(P(id), P(ctx->now)));
 }

@@ -104,7 +104,8 @@ struct upload {
 
 /* What the provider says of one payment at one moment. */
 struct snapshot {
-    const char *reference; // "pi_…"
+    const char *reference;   // "pi_…"
+    struct instant asked_at; // before the request was sent: it may be as old as that
     enum provider_state state;
     struct money amount;
     int64_t authorized;                        // minor units that can still be captured

@@ -277,11 +277,15 @@ static struct outcome post(struct ctx *ctx, const char *path, const char *key, s
         .form = form,
         .moves_money = moves_money,
     };
+    struct instant asked_at = clock_now();
     struct stripe_answer answer;
+    struct outcome outcome;
 
     assert(key && *key);
     stripe_send(ctx, &request, &answer);
-    return intent_outcome(ctx, &answer);
+    outcome = intent_outcome(ctx, &answer);
+    outcome.snapshot.asked_at = asked_at;
+    return outcome;
 }
 
 /* Stripe refuses some characters on statements, and a text without a letter. */
@@ -493,6 +497,7 @@ static struct error *fetch_disputes(struct ctx *ctx, struct snapshot *snapshot)
 struct error *stripe_fetch(struct ctx *ctx, const char *reference, struct snapshot *out)
 {
     struct buf query = { .arena = ctx->arena };
+    struct instant asked_at = clock_now();
     json_t *intent;
 
     if (!id_is_plausible(reference))
@@ -500,6 +505,7 @@ struct error *stripe_fetch(struct ctx *ctx, const char *reference, struct snapsh
     add_expansion(&query);
     TRY(stripe_get(ctx, intent_path(ctx, reference, ""), &query, INTENT, &intent));
     TRY(stripe_snapshot(ctx, intent, out));
+    out->asked_at = asked_at;
     if (out->captured)
         TRY(stripe_list_refunds(ctx, intent, out));
     else

@@ -74,6 +74,7 @@ struct snapshot said_of(const struct payment *payment, enum provider_state state
     return (struct snapshot){
         .reference =
             payment->provider_payment_id ? payment->provider_payment_id : arena_printf(ctx.arena, "pi_%s", payment->id),
+        .asked_at = clock_now(),
         .state = state,
         .amount = payment->amount,
         .authorized = state == PROVIDER_STATE_AUTHORIZED ? payment->amount.minor : 0,

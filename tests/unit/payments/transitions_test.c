@@ -126,6 +126,22 @@ START_TEST(test_an_end_is_an_end)
 }
 END_TEST
 
+/* Who asked before the cancellation may be heard after it. */
+START_TEST(test_a_hold_that_was_let_go_is_not_brought_back_by_an_older_word)
+{
+    struct payment payment = payment_in(PAYMENT_AUTHORIZED);
+    struct snapshot held = said_of(&payment, PROVIDER_STATE_AUTHORIZED),
+                    let_go = said_of(&payment, PROVIDER_STATE_CANCELLED);
+
+    ok(apply_provider_state(&ctx, payment.id, &let_go, &payment));
+    ok(apply_provider_state(&ctx, payment.id, &held, &payment));
+    ck_assert_int_eq(payment.status, PAYMENT_CANCELLED);
+    held.asked_at = instant_add_seconds(clock_now(), 1);
+    ok(apply_provider_state(&ctx, payment.id, &held, &payment));
+    ck_assert_int_eq(payment.status, PAYMENT_AUTHORIZED);
+}
+END_TEST
+
 /* Of the other machines: one way that is open, one that is not. */
 START_TEST(test_other_machines_are_guarded_too)
 {
@@ -211,6 +227,7 @@ int main(void)
     tcase_add_loop_test(ground, test_only_listed_ways_are_open, 0, STATES * STATES);
     tcase_add_loop_test(ground, test_whatever_a_provider_says_can_be_recorded, 0, STATES * ATTEMPTS);
     tcase_add_test(ground, test_an_end_is_an_end);
+    tcase_add_test(ground, test_a_hold_that_was_let_go_is_not_brought_back_by_an_older_word);
     tcase_add_test(ground, test_other_machines_are_guarded_too);
     tcase_add_test(ground, test_what_a_payment_is_about_is_fixed);
     tcase_add_test(ground, test_books_never_hold_more_than_there_is);
