@@ -20,7 +20,6 @@
 #define LOW_SPEED_BYTES 10L
 #define LOW_SPEED_SECONDS 30L
 #define KEEP_SECONDS 60L
-#define BUFFER_SIZE 4096L // of each of many requests that wait at once; what is sent and answered is mostly smaller
 #define BODY_AT_MOST (1024 * 1024)
 #define HEADER_AT_MOST 255
 
@@ -249,8 +248,7 @@ static void set_limits(CURL *curl, const struct http_request *request)
     SET(CURLOPT_LOW_SPEED_LIMIT, LOW_SPEED_BYTES);
     SET(CURLOPT_LOW_SPEED_TIME, LOW_SPEED_SECONDS);
     SET(CURLOPT_MAXAGE_CONN, KEEP_SECONDS);
-    SET(CURLOPT_BUFFERSIZE, BUFFER_SIZE);
-    SET(CURLOPT_UPLOAD_BUFFERSIZE, BUFFER_SIZE); // of TLS too
+    // not CURLOPT_BUFFERSIZE: after a failure the handle keeps its buffer and refuses another size
     SET(CURLOPT_USERAGENT, "Till/" TILL_VERSION);
     if (request->fresh_connection || request->foreign) {
         SET(CURLOPT_FRESH_CONNECT, 1L);
