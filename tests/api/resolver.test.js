@@ -319,7 +319,8 @@ describe('a provider that cannot be reached', () => {
   });
 
   test('what the API only reads goes on', async () => {
-    const payment = await paid(till);
+    await closeBreaker(); // of the other process, too
+    const payment = await until(() => paid(till), 'both processes see that it is back');
     await bridge.close();
     assert.equal((await till.api('GET', '/api/v1/payments')).status, 200);
     assert.equal((await get(till, payment.id)).status, 'succeeded');
