@@ -72,11 +72,6 @@ static struct error *read_whole(struct ctx *ctx, const char *id, struct whole *o
     return read_customer(ctx, out);
 }
 
-static int64_t left_of(const struct payment *payment)
-{
-    return payment->amount_captured.minor - payment->amount_refunded.minor - payment->amount_refunding.minor;
-}
-
 /* What happens next -------------------------------------------------------------------------------------------------- */
 
 static const char *after_success(const struct payment *payment)
@@ -85,8 +80,8 @@ static const char *after_success(const struct payment *payment)
         return "Nothing: the dispute is lost, and its money is back with the payer.";
     if (!payment->amount_refunded.minor)
         return "Nothing: the money is captured.";
-    return left_of(payment) ? "Nothing: the money is captured, and a part of it went back."
-                            : "Nothing: all of it went back to the payer.";
+    return payment_refundable(payment) ? "Nothing: the money is captured, and a part of it went back."
+                                       : "Nothing: all of it went back to the payer.";
 }
 
 static const char *next_step(struct ctx *ctx, const struct payment *payment)
@@ -350,7 +345,8 @@ static json_t *tasks_of(struct ctx *ctx, const struct whole *whole, bool *resolv
 
 static bool is_refundable(const struct payment *payment)
 {
-    return left_of(payment) > 0 && payment->dispute_state != DISPUTE_OPEN && payment->dispute_state != DISPUTE_LOST;
+    return payment_refundable(payment) > 0 && payment->dispute_state != DISPUTE_OPEN
+        && payment->dispute_state != DISPUTE_LOST;
 }
 
 static bool is_cancellable(const struct payment *payment)
@@ -373,7 +369,8 @@ static json_t *actions(struct request *r, const struct whole *whole, bool resolv
     return json_pack("{sb, sb, sb, sb, sb, sb, sb, sb, sb, so, ss}", "capture", capture, "cancel", cancel, "holds",
         payment->status == PAYMENT_AUTHORIZED, "refund", refund, "sync", sync, "receipt", receipt, "retry", retry,
         "resolve", resolve, "any", capture || cancel || refund || sync || receipt || retry || resolve, "left",
-        view_money(r->ctx, in(payment, left_of(payment))), "value", money_value(r->ctx->arena, payment->amount));
+        view_money(r->ctx, in(payment, payment_refundable(payment))), "value",
+        money_value(r->ctx->arena, payment->amount));
 }
 
 static json_t *make_view(struct request *r, const struct whole *whole)

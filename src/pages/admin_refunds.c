@@ -50,8 +50,7 @@ static struct money in(const struct payment *payment, int64_t minor)
 
 static struct money left_of(const struct payment *payment)
 {
-    return in(payment,
-        payment->amount_captured.minor - payment->amount_refunded.minor - payment->amount_refunding.minor);
+    return in(payment, payment_refundable(payment));
 }
 
 static const char *method_text(struct ctx *ctx, const struct payment *payment)

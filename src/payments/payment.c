@@ -57,6 +57,11 @@ bool payment_is_over(enum payment_status status)
     return status == PAYMENT_SUCCEEDED || status == PAYMENT_FAILED || status == PAYMENT_CANCELLED;
 }
 
+int64_t payment_refundable(const struct payment *payment)
+{
+    return payment->amount_captured.minor - payment->amount_refunded.minor - payment->amount_refunding.minor;
+}
+
 bool payment_is_patient(const struct payment *payment)
 {
     return payment->status == PAYMENT_REQUIRES_ACTION && payment->next_action

@@ -132,6 +132,8 @@ MUST_CHECK struct error *apply_provider_state(struct ctx *ctx, const char *payme
 /* What the API calls a status: "pending" … "refunded"; "processing" for unknown. */
 const char *payment_public_status(const struct payment *payment);
 bool payment_is_over(enum payment_status status);
+/* What can still go back, in minor units: captured, and neither given back nor about to be. */
+int64_t payment_refundable(const struct payment *payment);
 /* Whether it waits for something that takes its payer days: small deposits to look for, a bank transfer. */
 bool payment_is_patient(const struct payment *payment);
 

@@ -120,9 +120,7 @@ static struct error *make_room(struct ctx *ctx, struct payment *payment, int64_t
     TRY(refund_of_payment(ctx, payment->id, &list));
     struct refund *refunds = list.items;
     for (size_t i = 0; i < list.count; i++) {
-        int64_t left =
-            payment->amount_captured.minor - payment->amount_refunded.minor - payment->amount_refunding.minor;
-        if (left >= amount)
+        if (payment_refundable(payment) >= amount)
             return NULL;
         if (refunds[i].status != REFUND_PROCESSING || refunds[i].provider_refund_id)
             continue;
@@ -192,7 +190,7 @@ struct error *refund_adopt(struct ctx *ctx, struct payment *payment, const struc
 
 static struct error *check_amount(struct ctx *ctx, const struct payment *payment, struct money *amount)
 {
-    int64_t left = payment->amount_captured.minor - payment->amount_refunded.minor - payment->amount_refunding.minor;
+    int64_t left = payment_refundable(payment);
     struct money rest = payment->amount;
     struct error *error = NULL;
 
