@@ -4,48 +4,18 @@
 
 const { after, before, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
-const fs = require('node:fs');
-const os = require('node:os');
-const path = require('node:path');
-const { run, sleep, startTill, until } = require('../lib/till.js');
+const { startCluster } = require('../lib/postgres.js');
+const { sleep, startTill, until } = require('../lib/till.js');
 const { act, becomesQuiet, closed, get, hurry, isProblem, newKey, oracle, paid, pay, resolves } = require('./books.js');
 
-/** A PostgreSQL of one's own, with the template of the one that the tests have. */
-async function startPostgres() {
-  const bin = fs.readdirSync('/usr/lib/postgresql').map((version) => `/usr/lib/postgresql/${version}/bin`).pop();
-  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'till-pg-'));
-  const data = path.join(dir, 'data');
-  const user = process.getuid() === 0 ? ['setpriv', '--reuid=postgres', '--regid=postgres', '--clear-groups'] : [];
-  const as = (...command) => {
-    const [first, ...rest] = [...user, ...command];
-    return run(first, rest, { cwd: '/', maxBuffer: 1 << 26 });
-  };
-  if (user.length) await run('chown', ['postgres', dir]);
-  await as(`${bin}/initdb`, '-D', data, '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--locale=C.UTF-8');
-  const options = `-c listen_addresses='' -k '${dir}' -c max_connections=60 -c shared_buffers=16MB`;
-  const start = () => as(`${bin}/pg_ctl`, '-D', data, '-l', `${dir}/log`, '-w', '-o', options, 'start');
-  const stop = (mode) => as(`${bin}/pg_ctl`, '-D', data, '-m', mode, '-w', 'stop');
-  await start();
-  const url = `host=${dir} user=postgres dbname=till_template`;
-  await run('psql', ['-Xq', '-d', `host=${dir} user=postgres dbname=postgres`, '-c', 'CREATE ROLE till_owner LOGIN', '-c', 'CREATE ROLE till_app LOGIN',
-    '-c', 'CREATE DATABASE till_template OWNER till_owner']);
-  const { stdout } = await run('pg_dump', ['-d', process.env.TILL_TEST_DATABASE_URL], { maxBuffer: 1 << 28 });
-  fs.writeFileSync(path.join(dir, 'template.sql'), stdout);
-  await run('psql', ['-Xq', '-v', 'ON_ERROR_STOP=1', '-d', url, '-f', path.join(dir, 'template.sql')], { maxBuffer: 1 << 26 });
-  return { url, start, stop, remove: async () => { await stop('immediate').catch(() => {}); fs.rmSync(dir, { recursive: true, force: true }); } };
-}
-
 describe('the database', () => {
-  let till, postgres, given;
+  let till, postgres;
   before(async () => {
-    postgres = await startPostgres();
-    given = process.env.TILL_TEST_DATABASE_URL;
-    process.env.TILL_TEST_DATABASE_URL = postgres.url;
+    postgres = await startCluster();
     till = await startTill();
   });
   after(async () => {
-    process.env.TILL_TEST_DATABASE_URL = given;
-    await closed(till).finally(() => postgres.remove());
+    await closed(till).finally(() => postgres.stop());
   });
 
   const isDown = (answer) => {
@@ -68,7 +38,7 @@ describe('the database', () => {
 
   test('away: 503, healthz well, readyz not; back: as before', async () => {
     const payment = await paid(till);
-    await postgres.stop('fast');
+    await postgres.close();
     const start = Date.now();
     isDown(await pay(till));
     isDown(await till.api('GET', '/api/v1/payments'));
@@ -95,7 +65,7 @@ describe('the database', () => {
       }
     });
     await sleep(700);
-    await postgres.stop('immediate');
+    await postgres.crash();
     await sleep(500);
     await comesBack();
     await sleep(700);
@@ -132,7 +102,7 @@ describe('the database', () => {
     await till.sandbox.dials([{ operation: 'POST /v1/refunds', action: 'delay', ms: 600, times: 1 }]);
     const asked = act(till, payment.id, 'refund', {}, { key });
     await until(async () => (await till.db.value(`SELECT count(*) FROM refunds WHERE payment_id = '${payment.id}'`)) === '1', 'the refund');
-    await postgres.stop('immediate');
+    await postgres.crash();
     const answer = await asked;
     assert.equal(answer.status, 503, answer.text);
     await comesBack();

@@ -15,16 +15,9 @@ const SETTINGS = {
   listen_addresses: "''",
 };
 
-function programs() {
-  const base = '/usr/lib/postgresql';
-  const versions = fs.readdirSync(base).filter((name) => fs.existsSync(path.join(base, name, 'bin/initdb')));
-  if (!versions.length) throw new Error(`PostgreSQL's programs are not in ${base}`);
-  return path.join(base, versions.sort((a, b) => Number(b) - Number(a))[0], 'bin');
-}
-
 /** Runs one of PostgreSQL's programs as a user that it accepts; what it starts keeps no file of ours open. */
 function asPostgres(dir, program, args) {
-  const command = [path.join(programs(), program), ...args];
+  const command = [program, ...args];
   if (process.getuid() === 0) command.unshift('setpriv', '--reuid=postgres', '--regid=postgres', '--init-groups');
   return new Promise((resolve, reject) => {
     const child = spawn(command[0], command.slice(1), { cwd: '/', env: cleanEnvironment({ HOME: dir }), stdio: 'ignore' });
@@ -46,6 +39,9 @@ function serverIn(dir) {
 
   /** As a crash of all its processes. */
   server.crash = () => ctl('-m', 'immediate', 'stop');
+
+  /** As an administrator's restart: who is connected is told to go. */
+  server.close = () => ctl('-m', 'fast', 'stop');
 
   /** As the loss of its machine: nobody says a last word. */
   server.kill = async () => {
@@ -83,7 +79,7 @@ async function makeDirectory() {
 
 /**
  * Makes a cluster with Till's roles and a migrated template, and has createDatabase() use it from here on.
- * @returns an object with crash(), kill(), start(), restart(), isUp(), stop(), sql(), log()
+ * @returns an object with crash(), close(), kill(), start(), restart(), isUp(), stop(), sql(), log()
  */
 async function startCluster() {
   const cluster = serverIn(await makeDirectory());

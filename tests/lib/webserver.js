@@ -15,6 +15,7 @@ server.port = ${port}
 server.errorlog = "${log}"
 server.upload-dirs = ( "${dir}" )
 server.max-connections = 1024
+server.max-keep-alive-idle = 60 # longer than a client keeps it, so that none sends into what is just being closed
 server.network-backend = "writev"
 ${rules}
 `;
@@ -40,6 +41,7 @@ ServerLimit 2
 StartServers 1
 ThreadsPerChild 64
 MaxRequestWorkers 128
+KeepAliveTimeout 60
 ServerTokens Prod
 TraceEnable Off
 HttpProtocolOptions Strict
