@@ -13,6 +13,7 @@
 #include "http/breaker.h"
 #include "http/smtp.h"
 #include "pages/admin.h"
+#include "pages/admin_checks.h"
 #include "pages/admin_once.h"
 #include "pages/admin_story.h"
 #include "pages/admin_view.h"
@@ -263,7 +264,7 @@ static json_t *attempts(struct ctx *ctx, const struct whole *whole)
 
     for (size_t i = whole->related.attempts.count; i-- > 0;)
         json_array_append_new(list,
-            json_pack("{so, ss, so, so, ss?, ss?, ss?, ss, ss?}", "time", view_time(ctx, rows[i].created_at),
+            json_pack("{so, ss, so, so, ss?, ss?, ss?, ss, ss?, ss?}", "time", view_time(ctx, rows[i].created_at),
                 "operation", view_words(ctx, attempt_operation_names[rows[i].operation]), "amount",
                 view_money(ctx, in(&whole->payment, rows[i].amount)), "badge",
                 view_badge(ctx, tones[rows[i].status], words[rows[i].status]), "request", rows[i].provider_request_id,
@@ -272,8 +273,19 @@ static json_t *attempts(struct ctx *ctx, const struct whole *whole)
                 rows[i].off_session    ? "away"
                     : rows[i].confirms ? "through the shop"
                                        : "at the checkout page",
-                "version", rows[i].api_version));
+                "version", rows[i].api_version, "found", admin_checks_text(ctx, rows[i].checks)));
     return list;
+}
+
+/* Those of the newest charge of which anything was found out. */
+static json_t *checks(struct ctx *ctx, const struct whole *whole)
+{
+    const struct attempt *rows = whole->related.attempts.items;
+
+    for (size_t i = whole->related.attempts.count; i-- > 0;)
+        if (rows[i].checks)
+            return admin_checks(ctx, rows[i].checks);
+    return json_array();
 }
 
 static json_t *refunds(struct ctx *ctx, const struct whole *whole)
@@ -397,6 +409,9 @@ static json_t *make_view(struct request *r, const struct whole *whole)
     json_object_set_new(view, "metadata", metadata);
     json_object_set_new(view, "customer", customer_view(r, whole));
     json_object_set_new(view, "attempts", attempts(ctx, whole));
+    json_t *found_out = checks(ctx, whole);
+    json_object_set_new(view, "has_checks", json_boolean(json_array_size(found_out) > 0));
+    json_object_set_new(view, "checks", found_out);
     json_object_set_new(view, "refunds", refunds(ctx, whole));
     json_object_set_new(view, "has_refunds", json_boolean(whole->related.refunds.count > 0));
     json_object_set_new(view, "requests", waiting_requests(ctx, whole));

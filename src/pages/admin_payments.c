@@ -34,7 +34,7 @@ static const char screen[] = "payments";
 /* Filters, as they stand in the address ---------------------------------------------------------------------------- */
 
 static const char *const names[] = { "q", "status", "refunded", "disputed", "currency", "provider", "method", "last4",
-    "customer", "reference", "amount_from", "amount_to", "from", "to", "mode" };
+    "customer", "reference", "amount_from", "amount_to", "from", "to", "mode", "risk" };
 enum {
     Q,
     STATUS,
@@ -51,6 +51,7 @@ enum {
     FROM,
     TO,
     MODE,
+    RISK,
     FILTERS
 };
 
@@ -103,6 +104,7 @@ static void read_terms(struct request *r, struct filters *filters)
         .mode = values[MODE],
         .method = values[METHOD],
         .last4 = values[LAST4],
+        .risk = values[RISK],
         .customer_id = values[CUSTOMER],
         .reference = values[REFERENCE],
         .amount_from = values[AMOUNT_FROM],
@@ -168,7 +170,8 @@ static json_t *row_of(struct ctx *ctx, const struct found_payment *found)
     const struct payment like = { .status = (enum payment_status)found->status,
         .refund_state = found->refund_state,
         .amount_refunding = found->amount_refunding,
-        .dispute_state = found->dispute_state };
+        .dispute_state = found->dispute_state,
+        .risk_level = found->risk_level };
 
     return json_pack("{ss, ss, ss, so, ss?, so, so, so, so, ss?, ss, ss?, ss?}", "id", found->id, "tail",
         tail_of(found->id), "link", arena_printf(ctx->arena, HERE "/%s", found->id), "time",
@@ -226,6 +229,8 @@ static void add_choices(struct ctx *ctx, json_t *view, const char *const *values
     static const char *const methods[][2] = { { "card", "Any card" }, { "visa", "Visa" },
         { "mastercard", "Mastercard" }, { "amex", "American Express" }, { "paypal", "PayPal" },
         { "sepa_debit", "SEPA debit" }, { "us_bank_account", "ACH debit" }, { "crypto", "Crypto" }, { NULL, NULL } };
+    static const char *const risks[][2] = { { "normal", "Normal" }, { "elevated", "Elevated" },
+        { "highest", "Highest" }, { NULL, NULL } };
     static const char *const modes[][2] = { { "test", "Test" }, { "live", "Live" }, { NULL, NULL } };
 
     json_object_set_new(view, "statuses", choices(statuses, values[STATUS]));
@@ -233,6 +238,7 @@ static void add_choices(struct ctx *ctx, json_t *view, const char *const *values
     json_object_set_new(view, "dispute_states", choices(disputed, values[DISPUTED]));
     json_object_set_new(view, "methods", choices(methods, values[METHOD]));
     json_object_set_new(view, "modes", choices(modes, values[MODE]));
+    json_object_set_new(view, "risks", choices(risks, values[RISK]));
     json_object_set_new(view, "providers", providers(ctx, values[PROVIDER]));
 }
 

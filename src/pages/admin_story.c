@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/ctx.h"
 #include "base/id.h"
+#include "pages/admin_checks.h"
 #include "pages/admin_view.h"
 
 #define API_KEY_ID 12 // letters and digits
@@ -196,6 +197,8 @@ static json_t *raw_of(struct ctx *ctx, const struct story *row)
 
 static const char *detail(struct ctx *ctx, const struct story *row)
 {
+    if (row->kind == STORY_ATTEMPT)
+        return admin_checks_text(ctx, row->details);
     if (row->kind == STORY_LEDGER)
         return postings(ctx, row->details);
     if (row->kind == STORY_DECISION)

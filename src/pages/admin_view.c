@@ -164,6 +164,9 @@ json_t *view_payment_more(struct ctx *ctx, const struct payment *payment)
         json_decref(dispute);
     else
         json_array_append_new(list, dispute);
+    if (payment->risk_level && strcmp(payment->risk_level, risk_level_names[0])) // normal needs no word
+        json_array_append_new(list,
+            view_badge(ctx, TONE_WARN, arena_printf(ctx->arena, "Risk %s", payment->risk_level)));
     return list;
 }
 

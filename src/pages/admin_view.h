@@ -33,7 +33,7 @@ enum tone { TONE_GOOD, TONE_WARN, TONE_BAD, TONE_MUTED, TONE_INFO };
 extern const char *const tone_names[];
 json_t *view_badge(struct ctx *ctx, enum tone tone, const char *word);
 json_t *view_payment_badge(struct ctx *ctx, const struct payment *payment);
-json_t *view_payment_more(struct ctx *ctx, const struct payment *payment); // beside it: refunds, a dispute
+json_t *view_payment_more(struct ctx *ctx, const struct payment *payment); // beside it: refunds, a dispute, a risk
 json_t *view_refund_badge(struct ctx *ctx, enum refund_status status);
 json_t *view_dispute_badge(struct ctx *ctx, unsigned standing); // enum dispute_standing; null for none
 

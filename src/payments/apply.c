@@ -168,8 +168,34 @@ static void copy_words(struct ctx *ctx, struct change *change)
     payment->checked_at = clock_now(); // not when this run began: others may have asked since
     copy_method(payment, &snapshot->method);
     copy_failure(change);
+    if (snapshot->checks.risk_level)
+        payment->risk_level = snapshot->checks.risk_level;
     if (payment->status == PAYMENT_AUTHORIZED)
         payment->capture_before = expiry_deadline(ctx, payment, snapshot);
+}
+
+/* As an attempt keeps them; NULL where nothing was found out. */
+static json_t *checks_of(struct ctx *ctx, const struct snapshot *snapshot)
+{
+    const struct charge_checks *checks = &snapshot->checks;
+    json_t *kept = json_in(ctx->arena,
+        json_pack("{ss*, ss*, ss*, ss*, ss*, ss*, ss*, ss*, ss*, ss*}", "cvc", checks->cvc, "postcode",
+            checks->postal_code, "street", checks->line1, "three_d_secure", checks->three_d_secure,
+            "three_d_secure_flow", checks->three_d_secure_flow, "three_d_secure_version",
+            checks->three_d_secure_version, "three_d_secure_reason", checks->three_d_secure_reason, "risk_level",
+            checks->risk_level, "verdict", checks->verdict, "why", checks->why));
+
+    if (checks->risk_score)
+        json_object_set_new(kept, "risk_score", json_integer(checks->risk_score));
+    return json_object_size(kept) ? kept : NULL;
+}
+
+/* Where an attempt is open they are written when that is settled. A declined charge's come late: the decline only names it. */
+static struct error *note_checks(struct ctx *ctx, const struct change *change)
+{
+    json_t *checks = change->has_attempt || !change->snapshot->checks.verdict ? NULL : checks_of(ctx, change->snapshot);
+
+    return checks ? attempt_check(ctx, change->payment->id, checks) : NULL;
 }
 
 static struct error *post_capture(struct ctx *ctx, struct change *change)
@@ -243,6 +269,8 @@ static struct error *settle_attempt(struct ctx *ctx, struct change *change)
     if (attempt->status == ATTEMPT_OPEN)
         return NULL;
     attempt->phase = PHASE_DONE;
+    if (attempt->operation == ATTEMPT_CHARGE)
+        attempt->checks = checks_of(ctx, change->snapshot);
     attempt->provider_request_id = change->snapshot->request_id; // where it was told, that of the last call stays
     if (change->declined) {
         attempt->failure_class = change->payment->failure_class;
@@ -341,7 +369,7 @@ static struct error *write(struct ctx *ctx, const struct change *change)
     TRY(payment_json(ctx, now, &shown));
     bool same = json_equal(shown_before, shown) && now->amount_refunding.minor == before->amount_refunding.minor
         && same_text(now->provider_charge_id, before->provider_charge_id)
-        && now->client_secret.length == before->client_secret.length;
+        && same_text(now->risk_level, before->risk_level) && now->client_secret.length == before->client_secret.length;
     return same ? payment_checked(ctx, now->id) : payment_update(ctx, now);
 }
 
@@ -363,6 +391,7 @@ struct error *apply_to_open(struct ctx *ctx, const char *payment_id, const struc
     TRY(adopt_refunds(ctx, &change));
     TRY(adopt_disputes(ctx, &change));
     TRY(write(ctx, &change));
+    TRY(note_checks(ctx, &change));
     TRY(settle_attempt(ctx, &change));
     TRY(settle_checkout(ctx, out));
     TRY(remember_method(ctx, &change));

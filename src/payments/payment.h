@@ -58,6 +58,7 @@ struct payment {
     int method_exp_month, method_exp_year;
     const char *method_country, *method_funding, *method_wallet, *method_fingerprint;
     const char *failure_class, *failure_code, *failure_message;
+    const char *risk_level; // the provider's, of the last charge: one of risk_level_names, or NULL
     const char *next_action, *next_action_url;
     struct bytes client_secret; // sealed: payment_client_secret() opens it
     const char *cancel_reason;

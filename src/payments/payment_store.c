@@ -16,7 +16,7 @@
     "failure_code,"                                                                                                    \
     " failure_message, next_action, next_action_url, client_secret, cancel_reason, created_by, checked_at, "           \
     "created_at,"                                                                                                      \
-    " updated_at, capture_before, expiry_warned_at"
+    " updated_at, capture_before, expiry_warned_at, risk_level"
 
 static const struct field columns[] = {
     FIELD(struct payment, id),
@@ -63,6 +63,7 @@ static const struct field columns[] = {
     FIELD(struct payment, updated_at),
     FIELD(struct payment, capture_before),
     FIELD(struct payment, expiry_warned_at),
+    FIELD(struct payment, risk_level),
     FIELD_END,
 };
 
@@ -146,7 +147,7 @@ struct error *payment_update(struct ctx *ctx, struct payment *payment)
         " method_exp_year = nullif($15::int, 0), method_country = $16, method_funding = $17, method_wallet = $18,"
         " method_fingerprint = $19, failure_class = $20, failure_code = $21, failure_message = $22, next_action = $23,"
         " next_action_url = $24, client_secret = $25, cancel_reason = $26, checked_at = $27, updated_at = $28,"
-        " keeps_method = $29, capture_before = $30, expiry_warned_at = $31"
+        " keeps_method = $29, capture_before = $30, expiry_warned_at = $31, risk_level = $32"
         " WHERE id = $1");
 
     payment->updated_at = ctx->now;
@@ -161,7 +162,8 @@ struct error *payment_update(struct ctx *ctx, struct payment *payment)
             P(payment->method_fingerprint), P(payment->failure_class), P(payment->failure_code),
             P(payment->failure_message), P(payment->next_action), P(payment->next_action_url),
             P(payment->client_secret), P(payment->cancel_reason), P(payment->checked_at), P(payment->updated_at),
-            P(payment->keeps_method), P(payment->capture_before), P(payment->expiry_warned_at)));
+            P(payment->keeps_method), P(payment->capture_before), P(payment->expiry_warned_at),
+            P(payment->risk_level)));
 }
 
 struct error *payment_checked(struct ctx *ctx, const char *id)
@@ -255,6 +257,7 @@ static const struct field attempt_columns[] = {
     FIELD(struct attempt, provider_request_id),
     FIELD(struct attempt, failure_class),
     FIELD(struct attempt, failure_code),
+    FIELD(struct attempt, checks),
     FIELD(struct attempt, tries),
     FIELD(struct attempt, created_by),
     FIELD(struct attempt, created_at),
@@ -278,18 +281,28 @@ struct error *attempt_update(struct ctx *ctx, const struct attempt *attempt)
     SQL(update,
         "UPDATE attempts SET status = $2, phase = $3, method = $4, confirms = $5, off_session = $6,"
         " provider_request_id = coalesce($7, provider_request_id), failure_class = $8, failure_code = $9, tries = $10,"
-        " updated_at = $11 WHERE id = $1");
+        " updated_at = $11, checks = coalesce($12::jsonb, checks) WHERE id = $1");
 
     return db_send(ctx, &update,
         PARAMS(P(attempt->id), P(attempt_status_names[attempt->status]), P(attempt_phase_names[attempt->phase]),
             P(attempt->method), P(attempt->confirms), P(attempt->off_session), P(attempt->provider_request_id),
-            P(attempt->failure_class), P(attempt->failure_code), P(attempt->tries), P(ctx->now)));
+            P(attempt->failure_class), P(attempt->failure_code), P(attempt->tries), P(ctx->now), P(attempt->checks)));
+}
+
+struct error *attempt_check(struct ctx *ctx, const char *payment_id, json_t *checks)
+{
+    SQL(check,
+        "UPDATE attempts SET checks = $2::jsonb WHERE id = (SELECT id FROM attempts WHERE payment_id = $1"
+        "   AND operation = 'charge' AND status IN ('succeeded', 'declined', 'superseded') ORDER BY id DESC LIMIT 1)"
+        " AND checks IS DISTINCT FROM $2::jsonb");
+
+    return db_send(ctx, &check, PARAMS(P(payment_id), P(checks)));
 }
 
 #define ATTEMPT_COLUMNS                                                                                                \
     "id, payment_id, operation, status, phase, amount, method, confirms, off_session, api_version, "                   \
     "provider_request_id,"                                                                                             \
-    " failure_class, failure_code, tries, created_by, created_at"
+    " failure_class, failure_code, checks, tries, created_by, created_at"
 
 struct error *attempt_open(struct ctx *ctx, const char *payment_id, struct attempt *out, bool *found)
 {

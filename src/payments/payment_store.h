@@ -68,16 +68,20 @@ struct attempt {
     bool confirms;      // by us; false: by the payer's browser
     bool off_session;
     const char *api_version, *provider_request_id, *failure_class, *failure_code;
+    json_t *checks; // of a charge: what was found out about it, or NULL
     int tries;
     const char *created_by;
     struct instant created_at;
 };
 
 MUST_CHECK struct error *attempt_insert(struct ctx *ctx, const struct attempt *attempt);
-/* status, phase, method, provider_request_id, failure, tries. */
+/* status, phase, method, provider_request_id, failure, checks, tries. */
 MUST_CHECK struct error *attempt_update(struct ctx *ctx, const struct attempt *attempt);
 /* The payment's open attempt. */
 MUST_CHECK struct error *attempt_open(struct ctx *ctx, const char *payment_id, struct attempt *out, bool *found);
+
+/* What was found out about the last charge, where no attempt is open any more. */
+MUST_CHECK struct error *attempt_check(struct ctx *ctx, const char *payment_id, json_t *checks);
 
 /* The newest one. */
 MUST_CHECK struct error *attempt_last(struct ctx *ctx, const char *payment_id, struct attempt *out, bool *found);

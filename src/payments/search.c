@@ -115,6 +115,7 @@ static enum lane choose_lane(const struct search_terms *terms, const struct sear
         { terms->last4, LANE_LAST4 },
         { bounds->dispute_state, LANE_DISPUTE_STATE },
         { bounds->disputed, LANE_DISPUTED },
+        { terms->risk && !is(terms->risk, "normal"), LANE_RISK },
         { bounds->refunding, LANE_REFUNDING },
         { bounds->has_amount, LANE_AMOUNT },
         { bounds->refund_state, LANE_REFUND_STATE },
@@ -377,6 +378,7 @@ void search_check(struct ctx *ctx, const struct search_terms *terms, struct erro
     check_word(ctx, terms->status, payment_status_names, "query:status", "is no state of a payment", error);
     check_word(ctx, terms->refunded, refund_words, "query:refunded", "must be any, pending, partial or full", error);
     check_word(ctx, terms->disputed, dispute_words, "query:disputed", "must be any, open, inquiry, won or lost", error);
+    check_word(ctx, terms->risk, risk_level_names, "query:risk", "must be normal, elevated or highest", error);
     check_word(ctx, terms->mode, mode_names, "query:mode", "must be test or live", error);
     if (terms->currency && currency_exponent(terms->currency) < 0)
         error_add_field(ctx, error, "query:currency", "is not a currency");
@@ -397,7 +399,7 @@ void search_csv_head(struct buf *out)
         "state,"
         "customer_id,customer_reference,reference,description,provider,provider_payment_id,provider_charge_id,method,"
         "brand,"
-        "last4,failure,mode\r\n");
+        "last4,failure,mode,risk_level\r\n");
 }
 
 void search_csv_line(struct ctx *ctx, struct buf *out, const struct found_payment *payment)
@@ -422,5 +424,6 @@ void search_csv_line(struct ctx *ctx, struct buf *out, const struct found_paymen
     csv_cell(out, payment->method_brand, ",");
     csv_cell(out, payment->method_last4, ",");
     csv_cell(out, payment->failure_class, ",");
-    csv_cell(out, mode_names[payment->mode], "\r\n");
+    csv_cell(out, mode_names[payment->mode], ",");
+    csv_cell(out, payment->risk_level, "\r\n");
 }

@@ -27,6 +27,7 @@ struct search_terms {
     const char *provider, *mode;
     const char *method; // a type ("card") or a brand ("visa")
     const char *last4;
+    const char *risk; // normal, elevated, highest
     const char *customer_id, *reference;
     const char *amount_from, *amount_to; // decimals in major units of whichever currency
     struct instant since, until;         // until is not in it
@@ -40,7 +41,7 @@ struct found_payment {
     unsigned refund_state, dispute_state;
     const char *customer_id, *customer_reference, *reference, *description;
     const char *provider, *provider_payment_id, *provider_charge_id;
-    const char *method_type, *method_brand, *method_last4, *failure_class;
+    const char *method_type, *method_brand, *method_last4, *failure_class, *risk_level;
     struct instant created_at;
     bool hit;
     int64_t place; // in the walk that found it, from 1

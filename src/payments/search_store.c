@@ -23,7 +23,7 @@
     " AND ($10::text IS NULL OR refund_state = $10) AND (NOT $11::bool OR refund_state <> 'none')"                     \
     " AND (NOT $12::bool OR amount_refunding > 0)"                                                                     \
     " AND ($13::text IS NULL OR dispute_state = $13) AND (NOT $14::bool OR dispute_state <> 'none')"                   \
-    " AND ($15::bigint IS NULL OR amount = $15)"                                                                       \
+    " AND ($15::bigint IS NULL OR amount = $15) AND ($32::text IS NULL OR risk_level = $32)"                           \
     " AND ($19::bigint IS NULL OR amount >= " BY_DECIMALS("$19", "$20", "$21",                                         \
         "$22") ") AND ($23::bigint IS NULL OR amount <= " BY_DECIMALS("$23", "$24", "$25", "$26") "))"
 
@@ -32,7 +32,7 @@
     "dispute_state,"                                                                                                   \
     " customer_id, (SELECT c.reference FROM customers c WHERE c.id = p.customer_id) AS customer_reference, reference," \
     " description, provider, provider_payment_id, provider_charge_id, method_type, method_brand, method_last4,"        \
-    " failure_class, created_at"
+    " failure_class, risk_level, created_at"
 
 /* The walk along one index, and the same towards newer ones. $27 and $28 bound the time, $29 is where the last page ended. */
 #define WALK(name, condition, beyond, order)                                                                           \
@@ -63,6 +63,7 @@ LANE(refund_state, "refund_state = $10 AND refund_state <> 'none'");
 LANE(refunding, "amount_refunding > 0");
 LANE(disputed, "dispute_state <> 'none'");
 LANE(dispute_state, "dispute_state = $13 AND dispute_state <> 'none'");
+LANE(risk, "risk_level = $32 AND risk_level IN ('elevated', 'highest')");
 
 static const struct {
     const struct sql *older, *newer;
@@ -84,6 +85,7 @@ static const struct {
     [LANE_REFUNDING] = { &refunding_older, &refunding_newer },
     [LANE_DISPUTED] = { &disputed_older, &disputed_newer },
     [LANE_DISPUTE_STATE] = { &dispute_state_older, &dispute_state_newer },
+    [LANE_RISK] = { &risk_older, &risk_newer },
 };
 
 static const struct field columns[] = {
@@ -107,6 +109,7 @@ static const struct field columns[] = {
     FIELD(struct found_payment, method_brand),
     FIELD(struct found_payment, method_last4),
     FIELD(struct found_payment, failure_class),
+    FIELD(struct found_payment, risk_level),
     FIELD(struct found_payment, created_at),
     FIELD(struct found_payment, hit),
     FIELD(struct found_payment, place),
@@ -144,7 +147,7 @@ struct error *search_walk(struct ctx *ctx, enum lane lane, const struct search_t
             P(currencies_with(ctx, 4)), number_or_null(at_least, least[2]), number_or_null(at_least, least[0]),
             number_or_null(at_least, least[3]), number_or_null(at_least, least[4]), number_or_null(at_most, most[2]),
             number_or_null(at_most, most[0]), number_or_null(at_most, most[3]), number_or_null(at_most, most[4]),
-            P(bounds->from_id), P(bounds->to_id), P(from), P(SEARCH_SCAN), P(limit)),
+            P(bounds->from_id), P(bounds->to_id), P(from), P(SEARCH_SCAN), P(limit), P(terms->risk)),
         columns, sizeof(struct found_payment), out);
 }
 

@@ -22,6 +22,7 @@ enum lane {
     LANE_REFUNDING,
     LANE_DISPUTED,
     LANE_DISPUTE_STATE,
+    LANE_RISK, // elevated or highest
     LANES,
 };
 

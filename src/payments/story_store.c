@@ -38,7 +38,7 @@ struct error *story_rows(struct ctx *ctx, const char *ids, const char *provider,
         " UNION ALL"
         " (SELECT 'attempt', id, operation, status, payment_id, NULL, created_by, coalesce(failure_class, "
         "failure_code),"
-        "         provider_request_id, amount, NULL, NULL::jsonb, NULL, created_at, 2"
+        "         provider_request_id, amount, NULL, checks, NULL, created_at, 2"
         "    FROM attempts WHERE payment_id = ANY ($1::text[]) ORDER BY id DESC LIMIT $4)"
         " UNION ALL"
         " (SELECT 'webhook', id, type, status, object_id, NULL, provider, error, provider_event_id, NULL, NULL, NULL,"

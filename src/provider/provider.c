@@ -40,6 +40,8 @@ const char *const dispute_standing_names[] = {
     NULL,
 };
 
+const char *const risk_level_names[] = { "normal", "elevated", "highest", NULL };
+
 const char *const movement_kind_names[] = {
     [MOVEMENT_CHARGE] = "charge",
     [MOVEMENT_REFUND] = "refund",

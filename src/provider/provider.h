@@ -34,6 +34,19 @@ struct method_view {
     const char *customer;                               // the provider's, of one that is kept; NULL for others
 };
 
+/* What the payer's bank and the provider found out about a charge, in the provider's words; NULL for what was not looked at. */
+struct charge_checks {
+    const char *cvc, *postal_code, *line1; // "pass", "fail", "unavailable", "unchecked"
+    const char *three_d_secure;            // "authenticated", "attempt_acknowledged", "exempted", "failed", …
+    const char *three_d_secure_flow;       // "challenge", "frictionless"
+    const char *three_d_secure_version, *three_d_secure_reason;
+    const char *risk_level; // one of risk_level_names
+    int risk_score;         // 1 to 100; 0: not told
+    const char *verdict;    // "authorized", "issuer_declined", "blocked", "manual_review"
+    const char *why;        // a word for it: "highest_risk_level"
+};
+extern const char *const risk_level_names[]; // "normal", "elevated", "highest"
+
 enum decline_class {
     DECLINE_NONE,
     DECLINE_GENERIC, // the bank gave no reason
@@ -113,7 +126,8 @@ struct snapshot {
     int64_t refunded;                          // minor units that went back, pending ones included
     struct instant charged_at, capture_before; // until when what is authorized can be captured, where it says so
     struct method_view method;
-    struct decline decline; // of the last try, when the state is WAITING after one
+    struct decline decline;      // of the last try, when the state is WAITING after one
+    struct charge_checks checks; // of the last charge
     const char *client_secret;
     const char *next_action;     // "redirect_to_url", "use_sdk", "verify_bank_account", "bank_transfer", …, or NULL
     const char *next_action_url; // where the payer must go, or NULL

@@ -131,7 +131,8 @@ static const struct test_card cards[] = {
 
     CARD("cvcCheckFail", "4000000000000101", "visa", "credit", "US", .cvc_fails = true),
     CARD("avsZipFail", "4000000000000036", "visa", "credit", "US", .postal_code_fails = true),
-    CARD("avsFail", "4000000000000010", "visa", "credit", "US", .postal_code_fails = true),
+    CARD("avsLine1Fail", "4000000000000028", "visa", "credit", "US", .line1_fails = true),
+    CARD("avsFail", "4000000000000010", "visa", "credit", "US", .line1_fails = true, .postal_code_fails = true),
 
     CARD("authenticationRequired", "4000002760003184", "visa", "credit", "DE", .authentication = AUTHENTICATION_ALWAYS),
     CARD("threeDSecure2Required", "4000000000003220", "visa", "credit", "US", .authentication = AUTHENTICATION_ALWAYS),

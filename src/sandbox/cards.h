@@ -45,6 +45,7 @@ struct test_card {
     bool attaches;          // although it declines
     bool available_at_once; // its money skips the waiting time
     bool cvc_fails;
+    bool line1_fails;
     bool postal_code_fails;
     const char *risk; // "elevated", "highest"; NULL is normal
 };

@@ -167,6 +167,8 @@ void charge_authorize(struct call *call, struct record *charge, const struct tes
         set_text(details, "authorization_code", arena_printf(call->ctx->arena, "%.6s", id_stripe(call->ctx, "n") + 2));
     if (card && has(checks, "cvc_check"))
         set_text(checks, "cvc_check", card->cvc_fails ? "fail" : "pass");
+    if (card && checks && card->line1_fails)
+        set_text(checks, "address_line1_check", "fail");
     if (card && checks && card->postal_code_fails)
         set_text(checks, "address_postal_code_check", "fail");
     if (capture_before)
@@ -177,6 +179,7 @@ void charge_authorize(struct call *call, struct record *charge, const struct tes
 void charge_decline(struct call *call, struct record *charge, const struct decline *decline, const char *risk)
 {
     bool blocked = risk && strcmp(risk, "highest") == 0;
+    json_t *checks = json_object_get(details_of(charge), "checks");
     json_t *outcome = outcome_new(blocked ? "blocked" : "issuer_declined",
         blocked ? "not_sent_to_network" : "declined_by_network", risk,
         blocked ? "Stripe blocked this payment as too risky."
@@ -186,6 +189,8 @@ void charge_decline(struct call *call, struct record *charge, const struct decli
     set_text(outcome, "advice_code", decline->advice_code);
     set_text(outcome, "network_decline_code", decline->network_decline_code);
     set_new(charge->object, "outcome", outcome);
+    if (!blocked && has(checks, "cvc_check")) // the bank has looked at it
+        set_text(checks, "cvc_check", strcmp(decline->code, "incorrect_cvc") == 0 ? "fail" : "pass");
     set_text(charge->object, "status", "failed");
     set_text(charge->object, "failure_code", decline->code);
     set_text(charge->object, "failure_message", decline->message);

@@ -186,6 +186,34 @@ describe('a payment', () => {
     assert.doesNotMatch((await support.get(`/admin/payments/${payment.id}`)).text, /data-test="reveal"/);
   });
 
+  test('shows what the bank and the provider found out, and is found by its risk', async () => {
+    const shown = async (id) => text(await finance.get(`/admin/payments/${id}`));
+    const risky = await paid(till, { payment_method_id: 'pm_card_riskLevelElevated' });
+    assert.match(await shown(risky.id), /Risk and checks Security code Matches Risk Elevated 70 of 100 Verdict Accepted/);
+    assert.deepEqual(ids(await list({ risk: 'elevated' })), [risky.id]);
+    assert.match(text(await list({ risk: 'elevated', currency: 'USD' })), /Succeeded Risk elevated/);
+    assert.deepEqual(ids(await list({ risk: 'highest' })), []);
+    assert.ok(!ids(await list({ risk: 'normal' })).includes(risky.id));
+    assert.match((await finance.get('/admin/payments/export?risk=elevated')).text, new RegExp(`${risky.id}.*,"elevated"\r\n$`));
+    assert.equal((await finance.get('/admin/payments?risk=low')).status, 400);
+
+    const moved = await paid(till, { payment_method_id: 'pm_card_avsFail' });
+    assert.match(await shown(moved.id), /Postcode Does not match Street Does not match Risk Normal/);
+    const declined = (await pay(till, { payment_method_id: 'pm_card_chargeDeclinedIncorrectCvc' })).body.payment_id;
+    await till.sandbox.settle();
+    assert.match(await shown(declined), /Security code Does not match .*Verdict Declined by the bank/);
+
+    const asked = (await pay(till, { payment_method_id: 'pm_card_authenticationRequired' })).body;
+    assert.equal(asked.status, 'requires_action');
+    assert.doesNotMatch(await shown(asked.id), /Risk and checks/, 'nothing was found out yet');
+    await till.sandbox.bank(asked.provider_payment_id, 'complete');
+    await finance.post(`/admin/payments/${asked.id}/sync`);
+    const page = await shown(asked.id);
+    assert.match(page, /3-D Secure Confirmed challenge, version 2\.2\.0/);
+    assert.match(page, /Attempt: Charge\. Succeeded .*3-D Secure: Confirmed \(challenge, version 2\.2\.0\)/, 'on the time line, too');
+    for (const answer of [await get(till, asked.id), await get(till, risky.id)]) assert.doesNotMatch(JSON.stringify(answer), /elevated|authenticated/, 'a payer may read this');
+  });
+
   test('is captured in part, and cancelled, once however often it is sent', async () => {
     const part = await paid(till, { capture: false }), whole = await paid(till, { capture: false });
     const page = await finance.get(`/admin/payments/${part.id}`);

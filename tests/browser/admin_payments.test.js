@@ -28,7 +28,7 @@ before(async () => {
   customer = await api('/api/v1/customers', { reference: HOSTILE, email: 'kim@shop.example', name: HOSTILE });
   for (const value of ['19.90', '250.00', '8.00']) await pay({ amount: usd(value), reference: `order-${value}` });
   await till.api('POST', '/api/v1/payments', { body: { amount: { value: '12.00', currency: 'EUR' }, payment_method_id: 'pm_card_chargeDeclined' }, key: 'declined' });
-  made.hostile = await pay({ amount: usd('42.00'), customer_id: customer.id, reference: HOSTILE, description: HOSTILE, metadata: { note: HOSTILE } });
+  made.hostile = await pay({ amount: usd('42.00'), payment_method_id: 'pm_card_avsFail', customer_id: customer.id, reference: HOSTILE, description: HOSTILE, metadata: { note: HOSTILE } });
   await api(`/api/v1/payments/${made.hostile.id}/refund`, { amount: usd('2.00'), reason: HOSTILE });
   await till.sandbox.settle();
 });

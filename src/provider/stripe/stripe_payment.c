@@ -203,6 +203,36 @@ static void read_hold(const json_t *charge, struct snapshot *out)
         out->capture_before = read_time(json_object_get(details, type), "capture_before");
 }
 
+static const char *risk_level(const char *stripes)
+{
+    int level = stripes ? name_index(risk_level_names, stripes) : -1;
+
+    return level < 0 ? NULL : risk_level_names[level]; // "not_assessed" says nothing
+}
+
+/* What was found out about the charge. A declined one may only be named: then the checks of its card are all there is. */
+static void read_checks(const json_t *charge, const struct method_view *method, struct charge_checks *out)
+{
+    const json_t *details = json_object_get(charge, "payment_method_details");
+    const char *type = json_get_text(details, "type");
+    const json_t *secure = type ? json_object_get(json_object_get(details, type), "three_d_secure") : NULL;
+    const json_t *outcome = json_object_get(charge, "outcome");
+
+    *out = (struct charge_checks){
+        .cvc = method->check_cvc,
+        .postal_code = method->check_postal,
+        .line1 = method->check_line1,
+        .three_d_secure = json_get_text(secure, "result"),
+        .three_d_secure_flow = json_get_text(secure, "authentication_flow"),
+        .three_d_secure_version = json_get_text(secure, "version"),
+        .three_d_secure_reason = json_get_text(secure, "result_reason"),
+        .risk_level = risk_level(json_get_text(outcome, "risk_level")),
+        .risk_score = (int)json_get_int(outcome, "risk_score"),
+        .verdict = json_get_text(outcome, "type"),
+        .why = json_get_text(outcome, "reason"),
+    };
+}
+
 struct error *stripe_snapshot(struct ctx *ctx, json_t *intent, struct snapshot *out)
 {
     const char *status = json_get_text(intent, "status");
@@ -232,6 +262,8 @@ struct error *stripe_snapshot(struct ctx *ctx, json_t *intent, struct snapshot *
     if (out->state == PROVIDER_STATE_AUTHORIZED)
         read_hold(charge, out);
     read_method(ctx, intent, charge, &out->method);
+    if (out->charge)
+        read_checks(charge, &out->method, &out->checks);
     read_fee(charge, out);
     return NULL;
 }
