@@ -29,6 +29,7 @@
 #define DOWN_AGAIN 1800
 
 static const char kind_of_decision[] = "difference";
+static const char kind_of_maintenance[] = "reconcile";
 
 /* One run for one provider. */
 struct run {
@@ -131,6 +132,7 @@ static struct error *copy_page(struct ctx *ctx, const struct provider *provider,
 static struct error *copy(struct ctx *ctx, const struct provider *provider, struct movement_query query)
 {
     do {
+        TRY(maintenance_alive(ctx, kind_of_maintenance));
         struct ctx own = with_own_memory(ctx);
         struct error *error = keep_error(ctx, copy_page(&own, provider, &query, &query.after));
         query.after = error ? NULL : keep(ctx, query.after);
@@ -246,6 +248,7 @@ static struct error *look_at_all(struct ctx *ctx, struct run *run, bool *looked)
             return NULL;
         }
         json_object_set_new(run->looked, findings[i].subject, json_true());
+        TRY(maintenance_alive(ctx, kind_of_maintenance));
         struct ctx own = with_own_memory(ctx);
         struct error *error = keep_error(ctx, look(&own, run->provider, &findings[i]));
         arena_free(own.arena);
@@ -722,7 +725,7 @@ static struct error *run_task(struct ctx *ctx, struct window window)
     struct maintenance_run last;
     bool busy;
 
-    struct error *error = maintenance_run(ctx, "reconcile", reconcile_work, &order, &last, &busy);
+    struct error *error = maintenance_run(ctx, kind_of_maintenance, reconcile_work, &order, &last, &busy);
     if (error && (error->code == E_PROVIDER_UNAVAILABLE || error->code == E_PROVIDER_ERROR)) {
         log_warn(ctx, "reconcile", "%s", error->cause ? error->cause : error->detail);
         return job_again(ctx, DOWN_AGAIN);

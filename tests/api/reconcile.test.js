@@ -133,6 +133,23 @@ describe('a busy day', () => {
     isClean(await reconcile(till));
   });
 
+  test('a run of hours keeps others out as long as it goes on; one that died does not', async () => {
+    const again = () => till.api('POST', '/api/v1/maintenance/reconcile', { body: {} });
+    const age = (minutes) => till.db.value(`UPDATE maintenance_runs SET started_at = now() - interval '5 hours',
+        alive_at = now() - interval '${minutes} minutes', finished_at = NULL WHERE kind = 'reconcile'`);
+    await till.sandbox.dials([{ operation: 'GET /v1/balance_transactions', action: 'delay', ms: 1500, times: 1 }]);
+    const long = again();
+    await until(async () => (await till.db.value("SELECT finished_at IS NULL FROM maintenance_runs WHERE kind = 'reconcile'")) === 't', 'the long run');
+    await age(20);
+    const shown = until(async () => (await till.db.value("SELECT alive_at > now() - interval '1 minute' FROM maintenance_runs WHERE kind = 'reconcile'")) === 't', 'a sign of life');
+    assert.equal((await long).status, 200);
+    await shown;
+    await age(10);
+    assert.equal((await again()).body.status, 'already_running');
+    await age(20);
+    assert.equal((await again()).body.status, 'done');
+  });
+
   test('is compared by the command line, as text, JSON and CSV', async () => {
     const text = await till.command('reconcile', '--from', iso(await nowOf(till) - DAY * 1000));
     assert.equal(text.code, 0, text.stderr);
