@@ -47,4 +47,10 @@ while read -r command; do
     done
 done < <("$work/root/opt/till/bin/till" --help | grep -oE '^  [a-z][a-z-]+( [a-z-]+)?' | sed 's/^  //')
 
+# What docs/install.md installs is enough to build; Check is for those who test.
+while read -r package purpose _; do
+    [ "$purpose" != build ] || [ "$package" = check ] || grep -qE -- "^    .*\b$package\b" "$top/docs/install.md" ||
+        fail "docs/install.md does not install $package"
+done < <("$top/dev" packages)
+
 make -s distcheck DISTCHECK_CONFIGURE_FLAGS="--disable-werror CFLAGS=-O0" >"$work/distcheck.log" 2>&1 || { tail -n 60 "$work/distcheck.log" >&2; fail "make distcheck failed"; }
