@@ -118,6 +118,11 @@ static const struct setting settings[] = {
     SETTING("STRIPE_TEST_MODE", SWITCH, stripe_test_mode,
         .sentence = "Insists on test keys (true) or live keys (false); follows from the keys when it is not set."),
 
+    SETTING("STRIPE_MULTICAPTURE", SWITCH, multicapture, .otherwise = "false",
+        .sentence =
+            "Asks Stripe to let holds on cards be captured in several parts; Stripe must have enabled that for the "
+            "account."),
+
     SETTING("JWT_SECRET", SECRET, jwt_secret,
         .sentence = "What the merchant's application signs customers' tokens with (HS256), 32 bytes or more; several "
                     "by commas."),

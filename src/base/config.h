@@ -52,6 +52,7 @@ struct config {
     const char *stripe_api_version;          // STRIPE_API_VERSION
     const char *stripe_js_url;               // STRIPE_JS_URL
     bool stripe_test_mode;                   // STRIPE_TEST_MODE
+    bool multicapture;                       // STRIPE_MULTICAPTURE
 
     int64_t provider_deadline_ms;      // PROVIDER_DEADLINE_MS, 2500: what a request waits for a provider
     int64_t provider_timeout_ms;       // PROVIDER_TIMEOUT_MS, 20000: what a job waits

@@ -101,6 +101,10 @@ static const char *next_step(struct ctx *ctx, const struct payment *payment)
     case PAYMENT_PROCESSING:
         return "Wait: the provider has it, and Till asks how it stands.";
     case PAYMENT_AUTHORIZED:
+        if (payment->amount_captured.minor)
+            return arena_printf(ctx->arena,
+                "Capture more, or release the rest. It is held until %s, and released an hour before.",
+                instant_words(ctx->arena, payment->capture_before));
         return arena_printf(ctx->arena,
             "Capture it, or cancel it to release the money. It is held until %s, and released an hour before.",
             instant_words(ctx->arena, payment->capture_before));
@@ -153,6 +157,8 @@ static json_t *money_box(struct ctx *ctx, const struct whole *whole)
 
     add_money(list, view_money(ctx, payment->amount), "Amount", true);
     add_money(list, view_money(ctx, payment->amount_captured), "Captured", false);
+    if (payment_capturable(payment))
+        add_money(list, view_money(ctx, in(payment, payment_capturable(payment))), "Still held", false);
     add_money(list, view_money(ctx, payment->amount_refunded), "Refunded", false);
     if (payment->amount_refunding.minor)
         add_money(list, view_money(ctx, payment->amount_refunding), "On its way back", false);
@@ -378,11 +384,14 @@ static json_t *actions(struct request *r, const struct whole *whole, bool resolv
     bool receipt = writes && payment->amount_captured.minor > 0 && r->ctx->config->smtp_url;
     bool retry = decides && whole->dead.count > 0, resolve = decides && resolvable;
 
-    return json_pack("{sb, sb, sb, sb, sb, sb, sb, sb, sb, so, ss}", "capture", capture, "cancel", cancel, "holds",
-        payment->status == PAYMENT_AUTHORIZED, "refund", refund, "sync", sync, "receipt", receipt, "retry", retry,
-        "resolve", resolve, "any", capture || cancel || refund || sync || receipt || retry || resolve, "left",
+    return json_pack("{sb, sb, sb, sb, sb, so, sb, sb, sb, sb, sb, sb, so, ss}", "capture", capture, "cancel", cancel,
+        "holds", payment->status == PAYMENT_AUTHORIZED, "several", payment->multicapture, "begun",
+        payment->status == PAYMENT_AUTHORIZED && payment->amount_captured.minor > 0, "held",
+        view_money(r->ctx, in(payment, payment_capturable(payment))), "refund", refund, "sync", sync, "receipt",
+        receipt, "retry", retry, "resolve", resolve, "any",
+        capture || cancel || refund || sync || receipt || retry || resolve, "left",
         view_money(r->ctx, in(payment, payment_refundable(payment))), "value",
-        money_value(r->ctx->arena, payment->amount));
+        money_value(r->ctx->arena, in(payment, payment_capturable(payment))));
 }
 
 static json_t *make_view(struct request *r, const struct whole *whole)
@@ -503,9 +512,12 @@ struct error *admin_payment_capture(struct request *r)
     if (again)
         return already(r, &payment);
     if (!error)
-        error = payment_capture(r->ctx, payment.id, amount, &payment);
+        error = payment_capture(r->ctx, payment.id, amount, strcmp(form_text(r, "rest"), "hold") != 0, &payment);
     return conclude(r, &payment, error,
-        arena_printf(r->ctx->arena, "%s was captured.", view_money_text(r->ctx, payment.amount_captured)));
+        payment_capturable(&payment)
+            ? arena_printf(r->ctx->arena, "%s was captured; %s is still held.", view_money_text(r->ctx, amount),
+                view_money_text(r->ctx, in(&payment, payment_capturable(&payment))))
+            : arena_printf(r->ctx->arena, "%s was captured.", view_money_text(r->ctx, payment.amount_captured)));
 }
 
 static struct error *read_choice(struct request *r, const char *name, const char *const *names, const char **out)

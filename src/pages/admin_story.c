@@ -21,6 +21,7 @@ static const struct {
 } meanings[] = {
     { "payment.charge_requested", TONE_MUTED, "A charge was begun" },
     { "payment.capture_requested", TONE_MUTED, "A capture was asked for" },
+    { "payment.release_requested", TONE_MUTED, "Releasing the rest was asked for" },
     { "payment.cancel_requested", TONE_MUTED, "Cancelling was asked for" },
     { "payment.sync_requested", TONE_MUTED, "The provider was asked how it stands" },
     { "payment.retried", TONE_MUTED, "Work that had run out of tries was begun again" },
@@ -30,6 +31,7 @@ static const struct {
     { "payment.processing", TONE_INFO, "On its way at the provider" },
     { "payment.authorized", TONE_GOOD, "Authorized; the money is held" },
     { "payment.authorization_expiring", TONE_WARN, "The hold ends soon, and nobody has captured it" },
+    { "payment.partially_captured", TONE_GOOD, "Captured in part; the rest is held" },
     { "payment.succeeded", TONE_GOOD, "Paid" },
     { "payment.failed", TONE_BAD, "Failed for good" },
     { "payment.attempt_failed", TONE_BAD, "Declined; the payer may try again" },

@@ -149,6 +149,8 @@ json_t *view_payment_badge(struct ctx *ctx, const struct payment *payment)
 
     if (payment->status == PAYMENT_SUCCEEDED && !strcmp(refund_state_names[payment->refund_state], "full"))
         return view_badge(ctx, TONE_MUTED, "Refunded");
+    if (payment->status == PAYMENT_AUTHORIZED && payment->amount_captured.minor)
+        return view_badge(ctx, TONE_INFO, "Partly captured");
     return view_badge(ctx, badges[payment->status].tone, badges[payment->status].word);
 }
 

@@ -150,6 +150,12 @@ static struct money owed(const struct checkout_door *door)
     return door->session ? door->session->amount : door->payment->amount;
 }
 
+static struct money difference(struct money whole, struct money part)
+{
+    whole.minor -= part.minor;
+    return whole;
+}
+
 static const char *amount_text(const struct page *page, struct money amount)
 {
     return money_text(page->ctx->arena, amount, page->locale);
@@ -178,8 +184,11 @@ static json_t *words(const struct page *page)
     set_text(values, "amount", amount_text(page, owed(door)));
     set_text(values, "descriptor", config->descriptor);
     set_text(values, "email", config->support_email);
-    if (door->payment)
+    if (door->payment) {
         set_text(values, "refunded", amount_text(page, door->payment->amount_refunded));
+        set_text(values, "captured", amount_text(page, door->payment->amount_captured));
+        set_text(values, "held", amount_text(page, difference(door->payment->amount, door->payment->amount_captured)));
+    }
     if (door->session)
         set_text(values, "date",
             locale_date(page->ctx, page->r->locales, page->locale, door->session->expires_at, true));
@@ -214,6 +223,8 @@ static const char *message(const struct page *page)
 
     if (state == &state_failed && was_declined(page->door.payment))
         return joined(page, decline_text(page), own);
+    if (state == &state_authorized && page->door.payment->amount_captured.minor > 0)
+        return text(page, "authorized_partly");
     if (state == &state_succeeded && page->door.payment->amount_refunded.minor > 0)
         return joined(page, own, text(page, "succeeded_part_refunded"));
     return own;
@@ -790,12 +801,6 @@ struct error *checkout_page_cancel(struct request *r)
 
 /* The receipt */
 
-static struct money difference(struct money whole, struct money part)
-{
-    whole.minor -= part.minor;
-    return whole;
-}
-
 static json_t *receipt_facts(const struct page *page)
 {
     const struct payment *payment = page->door.payment;
@@ -809,6 +814,9 @@ static json_t *receipt_facts(const struct page *page)
     add_fact(page, facts, "receipt_method", method_text(page), false);
     add_fact(page, facts, captured ? "receipt_amount" : "receipt_reserved",
         amount_text(page, captured ? payment->amount_captured : payment->amount), true);
+    if (captured && payment_capturable(payment))
+        add_fact(page, facts, "receipt_reserved",
+            amount_text(page, difference(payment->amount, payment->amount_captured)), false);
     if (payment->amount_refunded.minor > 0) {
         add_fact(page, facts, "receipt_refunded", amount_text(page, payment->amount_refunded), false);
         add_fact(page, facts, "receipt_kept",

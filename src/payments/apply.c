@@ -88,8 +88,8 @@ static enum payment_status told_status(const struct change *change)
         return PAYMENT_AUTHORIZED;
     case PROVIDER_STATE_SUCCEEDED:
         return PAYMENT_SUCCEEDED;
-    case PROVIDER_STATE_CANCELLED:
-        return PAYMENT_CANCELLED;
+    case PROVIDER_STATE_CANCELLED: // of what was captured in part, only the rest is let go
+        return change->snapshot->captured ? PAYMENT_SUCCEEDED : PAYMENT_CANCELLED;
     }
     return now;
 }
@@ -170,8 +170,10 @@ static void copy_words(struct ctx *ctx, struct change *change)
     copy_failure(change);
     if (snapshot->checks.risk_level)
         payment->risk_level = snapshot->checks.risk_level;
-    if (payment->status == PAYMENT_AUTHORIZED)
+    if (payment->status == PAYMENT_AUTHORIZED) {
         payment->capture_before = expiry_deadline(ctx, payment, snapshot);
+        payment->multicapture |= snapshot->multicapture;
+    }
 }
 
 /* As an attempt keeps them; NULL where nothing was found out. */
@@ -235,11 +237,16 @@ static struct error *adopt_disputes(struct ctx *ctx, const struct change *change
 static struct error *post_fee(struct ctx *ctx, const struct change *change)
 {
     const struct snapshot *snapshot = change->snapshot;
+    const struct payment *payment = change->payment;
 
-    if (!*snapshot->fee.currency || !snapshot->fee_reference || change->payment->amount_captured.minor == 0)
+    if (payment->amount_captured.minor == 0)
         return NULL;
-    return ledger_post(ctx, LEDGER_FEE, change->payment->provider, change->payment->id, snapshot->fee_reference,
-        snapshot->fee);
+    for (size_t i = 0; i < snapshot->fee_count; i++)
+        TRY(ledger_post(ctx, LEDGER_FEE, payment->provider, payment->id, snapshot->fees[i].reference,
+            snapshot->fees[i].fee));
+    if (!*snapshot->fee.currency || !snapshot->fee_reference)
+        return NULL;
+    return ledger_post(ctx, LEDGER_FEE, payment->provider, payment->id, snapshot->fee_reference, snapshot->fee);
 }
 
 static enum attempt_status settled_as(const struct change *change)
@@ -251,9 +258,14 @@ static enum attempt_status settled_as(const struct change *change)
     };
     enum attempt_operation operation = change->attempt.operation;
     enum payment_status status = change->payment->status;
+    bool in_part = operation == ATTEMPT_CAPTURE && !change->attempt.final;
 
     if (change->declined)
         return ATTEMPT_DECLINED;
+    if (in_part && change->payment->amount_captured.minor < change->attempt.target)
+        return payment_is_over(status) ? ATTEMPT_SUPERSEDED : ATTEMPT_OPEN;
+    if (in_part)
+        return ATTEMPT_SUCCEEDED;
     if (status == ends[operation] || (operation == ATTEMPT_CHARGE && status == PAYMENT_AUTHORIZED))
         return ATTEMPT_SUCCEEDED;
     return payment_is_over(status) ? ATTEMPT_SUPERSEDED : ATTEMPT_OPEN;
@@ -324,9 +336,9 @@ static struct error *note(struct ctx *ctx, const struct payment *payment, const 
 {
     json_t *object;
     json_t *details = json_in(ctx->arena,
-        json_pack("{ss, sI, ss, ss*, ss*}", "status", payment_status_names[payment->status], "amount",
-            (json_int_t)payment->amount.minor, "currency", payment->amount.currency, "reference",
-            payment->provider_payment_id, "failure", payment->failure_code));
+        json_pack("{ss, sI, sI, ss, ss*, ss*}", "status", payment_status_names[payment->status], "amount",
+            (json_int_t)payment->amount.minor, "captured", (json_int_t)payment->amount_captured.minor, "currency",
+            payment->amount.currency, "reference", payment->provider_payment_id, "failure", payment->failure_code));
     const char *name = arena_printf(ctx->arena, "payment.%s", what);
 
     TRY(audit_add(ctx, name, payment->id, details));
@@ -342,7 +354,9 @@ static struct error *tell(struct ctx *ctx, const struct change *change)
         TRY(decision_settle(ctx, "unknown_outcome", payment->id, payment_status_names[payment->status]));
     if (before->status == PAYMENT_PROCESSING && payment->status != PAYMENT_PROCESSING)
         TRY(decision_settle(ctx, "long_processing", payment->id, payment_status_names[payment->status]));
-    if (payment->status != before->status)
+    if (payment->status == PAYMENT_AUTHORIZED && payment->amount_captured.minor > before->amount_captured.minor)
+        TRY(note(ctx, payment, "partially_captured"));
+    else if (payment->status != before->status)
         TRY(note(ctx, payment,
             payment->status != PAYMENT_CREATED ? payment_status_names[payment->status]
                 : change->declined             ? "attempt_failed"

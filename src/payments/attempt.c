@@ -32,6 +32,7 @@ struct attempt attempt_new(struct ctx *ctx, const struct payment *payment, enum 
         .status = ATTEMPT_OPEN,
         .phase = payment->provider_payment_id ? PHASE_CONFIRMING : PHASE_CREATING,
         .amount = amount,
+        .final = true,
         .method = payment->method_id,
         .confirms = true,
         .api_version = ctx->config->stripe_api_version,
@@ -205,6 +206,7 @@ static struct error *create_at_provider(struct ctx *ctx, struct payment *payment
                 .reference = payment->reference,
                 .metadata = payment->metadata,
                 .keep = payment->keeps_method,
+                .multicapture = payment->capture == CAPTURE_MANUAL && ctx->config->multicapture,
                 .types = payment_types(ctx, payment),
             });
     failpoint("charge", "after_c1");
@@ -238,15 +240,16 @@ struct error *payment_look_again(struct ctx *ctx, struct payment *payment)
 }
 
 /* Whether that state is what the operation was for, whoever brought it about. */
-static bool is_wanted(enum attempt_operation operation, enum payment_status status)
+static bool is_wanted(const struct attempt *attempt, const struct payment *payment)
 {
-    switch (operation) {
+    switch (attempt->operation) {
     case ATTEMPT_CHARGE:
-        return status != PAYMENT_CANCELLED && status != PAYMENT_FAILED;
+        return payment->status != PAYMENT_CANCELLED && payment->status != PAYMENT_FAILED;
     case ATTEMPT_CAPTURE:
-        return status == PAYMENT_SUCCEEDED;
+        return attempt->final ? payment->status == PAYMENT_SUCCEEDED
+                              : payment->amount_captured.minor >= attempt->target;
     case ATTEMPT_CANCEL:
-        return status == PAYMENT_CANCELLED;
+        return payment->status == PAYMENT_CANCELLED;
     }
     return false;
 }
@@ -279,7 +282,7 @@ static struct error *conclude(struct ctx *ctx, struct payment *payment, struct a
         TRY(payment_look_again(ctx, payment));
         TRY(attempt_open(ctx, payment->id, &open, &found));
         if (!found) // it came to its end another way
-            return is_wanted(attempt->operation, payment->status) ? NULL : said_no(ctx, payment, outcome);
+            return is_wanted(attempt, payment) ? NULL : said_no(ctx, payment, outcome);
     }
     TRY(IN_TX(ctx, attempt_end(ctx, payment->id, attempt, ATTEMPT_REFUSED, after_refusal, outcome, payment)));
     return said_no(ctx, payment, outcome);
@@ -313,17 +316,21 @@ static struct error *charge(struct ctx *ctx, struct payment *payment, struct att
     return conclude(ctx, payment, attempt, &outcome, fresh, status_after_refusal(payment));
 }
 
+/* Under one key as often as it is sent: of a payment that is captured in parts, an earlier try that is still on its way could come
+ * after it. */
 static struct error *capture(struct ctx *ctx, struct payment *payment, struct attempt *attempt, bool fresh)
 {
     struct outcome outcome = payment_provider(payment)->capture(ctx,
         &(struct capture_request){
             .reference = payment->provider_payment_id,
-            .key = arena_printf(ctx->arena, "pay:%s:capture:%d", attempt->id, attempt->tries),
+            .key = arena_printf(ctx->arena, "pay:%s:capture:%d", attempt->id, attempt->key_number),
             .amount = { .minor = attempt->amount,
                 .currency = { payment->amount.currency[0], payment->amount.currency[1], payment->amount.currency[2] } },
-            .final = true,
+            .final = attempt->final,
         });
 
+    if (outcome.kind == OUTCOME_UNKNOWN && outcome.key_used)
+        TRY(attempt_next_key(ctx, attempt)); // what it repeats is over, so asking tells; and then it is sent anew
     return conclude(ctx, payment, attempt, &outcome, fresh, PAYMENT_AUTHORIZED);
 }
 

@@ -79,8 +79,8 @@ static struct error *warn(struct ctx *ctx, const char *id, struct payment *payme
     TRY(payment_json(ctx, payment, &object));
     TRY(event_add(ctx, "payment.authorization_expiring", payment->id, object));
     return decision_ask(ctx, asked, payment->id, payment->amount,
-        arena_printf(ctx->arena, "What %s holds is authorized until %s, and has not been captured.", payment->id,
-            until),
+        arena_printf(ctx->arena, "%s %s holds is authorized until %s, and has not been captured.",
+            payment->amount_captured.minor ? "The rest that" : "What", payment->id, until),
         "Capture it now, or cancel the payment to release it. It is released by itself an hour before.");
 }
 

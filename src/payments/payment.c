@@ -57,6 +57,11 @@ bool payment_is_over(enum payment_status status)
     return status == PAYMENT_SUCCEEDED || status == PAYMENT_FAILED || status == PAYMENT_CANCELLED;
 }
 
+int64_t payment_capturable(const struct payment *payment)
+{
+    return payment->status == PAYMENT_AUTHORIZED ? payment->amount.minor - payment->amount_captured.minor : 0;
+}
+
 int64_t payment_refundable(const struct payment *payment)
 {
     return payment->amount_captured.minor - payment->amount_refunded.minor - payment->amount_refunding.minor;
@@ -90,8 +95,10 @@ struct error *payment_client_secret(struct ctx *ctx, const struct payment *payme
 
 static struct error *note_request(struct ctx *ctx, const struct payment *payment, const struct attempt *attempt)
 {
-    return audit_add(ctx, arena_printf(ctx->arena, "payment.%s_requested", attempt_operation_names[attempt->operation]),
-        payment->id,
+    bool releases = attempt->operation == ATTEMPT_CAPTURE && attempt->amount == 0;
+    const char *what = releases ? "release" : attempt_operation_names[attempt->operation];
+
+    return audit_add(ctx, arena_printf(ctx->arena, "payment.%s_requested", what), payment->id,
         json_in(ctx->arena,
             json_pack("{ss, sI, ss}", "attempt", attempt->id, "amount", (json_int_t)attempt->amount, "currency",
                 payment->amount.currency)));
@@ -397,43 +404,97 @@ struct error *payment_keep_method(struct ctx *ctx, const char *id, bool keep, st
 
 /* Capture and cancel ------------------------------------------------------------------------------------------------- */
 
-static struct error *check_capture(struct ctx *ctx, const struct payment *payment, struct money *amount)
+static struct error *check_capture(struct ctx *ctx, const struct payment *payment, struct money *amount, bool *final)
 {
+    struct money left = payment->amount;
+
     if (payment->status != PAYMENT_AUTHORIZED)
         return error_new(ctx, E_INVALID_STATUS, "The payment is %s; only an authorized one can be captured.",
             payment_public_status(payment));
+    if (!*final && !payment->multicapture)
+        return error_new(ctx, E_CONFLICT,
+            "This payment can be captured once only: its provider does not let its method be captured in parts.");
+    left.minor = payment_capturable(payment);
     if (!*amount->currency)
-        *amount = payment->amount;
+        *amount = left;
     struct error *error = NULL;
     if (!money_same_currency(*amount, payment->amount))
         error_add_field(ctx, &error, "#/amount/currency", "must be %s, as the payment's", payment->amount.currency);
-    else if (amount->minor > payment->amount.minor)
-        error_add_field(ctx, &error, "#/amount/value", "must not be more than the %s that are authorized",
-            money_value(ctx->arena, payment->amount));
+    else if (amount->minor > left.minor)
+        error_add_field(ctx, &error, "#/amount/value", "must not be more than the %s that are %s",
+            money_value(ctx->arena, left), payment->amount_captured.minor ? "still held" : "authorized");
+    *final |= amount->minor == left.minor; // nothing is left to be held
     return error;
 }
 
-static struct error *intend_capture(struct ctx *ctx, const char *id, struct money amount, struct payment *payment,
-    struct attempt *attempt)
+/* A capture counts from what is taken already; it is done when that much more is. */
+static struct attempt new_capture(struct ctx *ctx, const struct payment *payment, int64_t amount, bool final)
 {
-    TRY(idempotency_take(ctx, payment->id));
+    struct attempt attempt = attempt_new(ctx, payment, ATTEMPT_CAPTURE, amount);
+
+    attempt.target = payment->amount_captured.minor + amount;
+    attempt.final = final;
+    return attempt;
+}
+
+/* The key is taken for the attempt, not for the payment, of which there may be several captures. */
+static struct error *intend_capture(struct ctx *ctx, const char *id, struct money amount, bool final,
+    struct payment *payment, struct attempt *attempt)
+{
+    const char *own = attempt->id;
+
+    TRY(idempotency_take(ctx, own));
     TRY(payment_lock(ctx, id, payment));
-    TRY(check_capture(ctx, payment, &amount));
-    *attempt = attempt_new(ctx, payment, ATTEMPT_CAPTURE, amount.minor);
+    TRY(check_capture(ctx, payment, &amount, &final));
+    *attempt = new_capture(ctx, payment, amount.minor, final);
+    attempt->id = own;
     TRY(attempt_insert(ctx, attempt));
     TRY(note_request(ctx, payment, attempt));
     return job_add_later(ctx, "payment.resolve", payment->id, FIRST_LOOK);
 }
 
-struct error *payment_capture(struct ctx *ctx, const char *id, struct money amount, struct payment *out)
+/* What could not be sent the first time is asked for again, if it is still to be had. */
+static struct error *intend_again(struct ctx *ctx, struct payment *payment, struct attempt *attempt)
+{
+    struct money amount = payment->amount;
+    bool final = attempt->final;
+
+    TRY(payment_lock(ctx, attempt->payment_id, payment));
+    amount.minor = attempt->amount;
+    TRY(check_capture(ctx, payment, &amount, &final));
+    attempt->target = payment->amount_captured.minor + attempt->amount;
+    TRY(attempt_reopen(ctx, attempt));
+    return job_add_later(ctx, "payment.resolve", payment->id, FIRST_LOOK);
+}
+
+static struct error *take_over_capture(struct ctx *ctx, struct payment *out)
+{
+    struct attempt attempt;
+
+    TRY(attempt_get(ctx, ctx->idempotency->resource, &attempt));
+    TRY(IN_TX(ctx, idempotency_take(ctx, attempt.id)));
+    ctx->idempotency->held = true;
+    TRY(payment_go_on(ctx, attempt.payment_id, out));
+    TRY(attempt_get(ctx, attempt.id, &attempt));
+    if (attempt.status == ATTEMPT_REFUSED)
+        return error_new(ctx, E_INVALID_STATUS, "The payment is %s; the provider did not accept the capture.",
+            payment_public_status(out));
+    if (attempt.status != ATTEMPT_NOT_EXECUTED)
+        return NULL;
+    TRY(IN_TX(ctx, intend_again(ctx, out, &attempt)));
+    return attempt_perform(ctx, out, &attempt, true);
+}
+
+struct error *payment_capture(struct ctx *ctx, const char *id, struct money amount, bool final, struct payment *out)
 {
     struct attempt attempt = { 0 };
 
     if (idempotency_is_taken_over(ctx))
-        return take_over(ctx, out);
+        return strncmp(ctx->idempotency->resource, "att_", 4) ? take_over(ctx, out) : take_over_capture(ctx, out);
+    attempt.id = id_new(ctx, "att");
     TRY(payment_get(ctx, id, out));
     failpoint("capture", "before_t1");
-    TRY(IN_TX(ctx, intend_capture(ctx, id, amount, out, &attempt)));
+    TRY(IN_TX(ctx, intend_capture(ctx, id, amount, final, out, &attempt)));
     return attempt_perform(ctx, out, &attempt, true);
 }
 
@@ -459,11 +520,13 @@ static struct error *intend_cancel(struct ctx *ctx, const char *id, const char *
         return error_new(ctx, E_INVALID_STATUS, "The payment is %s; it cannot be cancelled any more.",
             payment_public_status(payment));
     TRY(make_room(ctx, payment));
-    payment->cancel_reason = reason;
+    if (!payment->amount_captured.minor)
+        payment->cancel_reason = reason;
     *here = !payment->provider_payment_id;
     if (*here)
         return cancel_here(ctx, payment);
-    *attempt = attempt_new(ctx, payment, ATTEMPT_CANCEL, payment->amount.minor);
+    *attempt = payment->amount_captured.minor ? new_capture(ctx, payment, 0, true) // what was taken stays taken
+                                              : attempt_new(ctx, payment, ATTEMPT_CANCEL, payment->amount.minor);
     TRY(attempt_insert(ctx, attempt));
     TRY(payment_update(ctx, payment));
     TRY(note_request(ctx, payment, attempt));
@@ -482,8 +545,15 @@ struct error *payment_give_up(struct ctx *ctx, struct payment *payment, const ch
 
 struct error *payment_cancel(struct ctx *ctx, const char *id, const char *reason, struct payment *out)
 {
-    if (idempotency_is_taken_over(ctx))
-        return take_over(ctx, out);
-    TRY(payment_get(ctx, id, out));
+    if (idempotency_is_taken_over(ctx)) {
+        struct attempt open;
+        bool found;
+        TRY(take_over(ctx, out));
+        TRY(attempt_open(ctx, out->id, &open, &found));
+        if (found || payment_is_over(out->status))
+            return NULL;
+    } else {
+        TRY(payment_get(ctx, id, out));
+    }
     return payment_give_up(ctx, out, reason);
 }

@@ -63,6 +63,7 @@ struct payment {
     struct bytes client_secret; // sealed: payment_client_secret() opens it
     const char *cancel_reason;
     struct instant capture_before, expiry_warned_at; // of what is authorized
+    bool multicapture;                               // it can be captured in several parts
     const char *created_by;
     struct instant checked_at, created_at, updated_at;
 };
@@ -95,8 +96,11 @@ struct confirm_order {
 MUST_CHECK struct error *payment_create(struct ctx *ctx, const struct payment_request *request, struct payment *out);
 MUST_CHECK struct error *payment_confirm(struct ctx *ctx, const char *id, const struct confirm_order *order,
     struct payment *out);
-/* amount.currency "" captures all that is authorized. */
-MUST_CHECK struct error *payment_capture(struct ctx *ctx, const char *id, struct money amount, struct payment *out);
+/* amount.currency "" captures all that is still held. `final` releases what is left; without it that is held for a further capture,
+ * which is E_CONFLICT where the provider does not allow it. */
+MUST_CHECK struct error *payment_capture(struct ctx *ctx, const char *id, struct money amount, bool final,
+    struct payment *out);
+/* Of one that was captured in part, what is still held is released: it succeeded with what was taken. */
 MUST_CHECK struct error *payment_cancel(struct ctx *ctx, const char *id, const char *reason, struct payment *out);
 
 /* A payment by our id or the provider's; a customer's token sees only its own. E_NOT_FOUND. */
@@ -133,6 +137,8 @@ MUST_CHECK struct error *apply_provider_state(struct ctx *ctx, const char *payme
 /* What the API calls a status: "pending" … "refunded"; "processing" for unknown. */
 const char *payment_public_status(const struct payment *payment);
 bool payment_is_over(enum payment_status status);
+/* What is still held and can be captured, in minor units. */
+int64_t payment_capturable(const struct payment *payment);
 /* What can still go back, in minor units: captured, and neither given back nor about to be. */
 int64_t payment_refundable(const struct payment *payment);
 /* Whether it waits for something that takes its payer days: small deposits to look for, a bank transfer. */

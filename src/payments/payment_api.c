@@ -61,11 +61,16 @@ const struct field payment_confirm_asked[] = {
 
 struct capture_body {
     struct money amount;
+    bool final;
 };
 
 const struct field payment_capture_asked[] = {
     FIELD(struct capture_body, amount, .optional = true, .min = 1,
-        .summary = "What to take; all of it without one. The rest is released"),
+        .summary = "What to take; all that is held without one"),
+    FIELD(struct capture_body, final, .optional = true,
+        .summary =
+            "false holds the rest for a further capture, where multicapture is true; otherwise it is released. true "
+            "by default"),
     FIELD_END,
 };
 
@@ -139,11 +144,11 @@ struct error *payment_api_confirm(struct request *r)
 
 struct error *payment_api_capture(struct request *r)
 {
-    struct capture_body body = { 0 };
+    struct capture_body body = { .final = true };
     struct payment payment;
 
     TRY(request_json(r, payment_capture_asked, &body));
-    TRY(payment_capture(r->ctx, request_path(r, "id"), body.amount, &payment));
+    TRY(payment_capture(r->ctx, request_path(r, "id"), body.amount, body.final, &payment));
     return show(r, 200, &payment);
 }
 

@@ -16,7 +16,7 @@
     "failure_code,"                                                                                                    \
     " failure_message, next_action, next_action_url, client_secret, cancel_reason, created_by, checked_at, "           \
     "created_at,"                                                                                                      \
-    " updated_at, capture_before, expiry_warned_at, risk_level"
+    " updated_at, capture_before, expiry_warned_at, risk_level, multicapture"
 
 static const struct field columns[] = {
     FIELD(struct payment, id),
@@ -64,6 +64,7 @@ static const struct field columns[] = {
     FIELD(struct payment, capture_before),
     FIELD(struct payment, expiry_warned_at),
     FIELD(struct payment, risk_level),
+    FIELD(struct payment, multicapture),
     FIELD_END,
 };
 
@@ -147,7 +148,7 @@ struct error *payment_update(struct ctx *ctx, struct payment *payment)
         " method_exp_year = nullif($15::int, 0), method_country = $16, method_funding = $17, method_wallet = $18,"
         " method_fingerprint = $19, failure_class = $20, failure_code = $21, failure_message = $22, next_action = $23,"
         " next_action_url = $24, client_secret = $25, cancel_reason = $26, checked_at = $27, updated_at = $28,"
-        " keeps_method = $29, capture_before = $30, expiry_warned_at = $31, risk_level = $32"
+        " keeps_method = $29, capture_before = $30, expiry_warned_at = $31, risk_level = $32, multicapture = $33"
         " WHERE id = $1");
 
     payment->updated_at = ctx->now;
@@ -163,7 +164,7 @@ struct error *payment_update(struct ctx *ctx, struct payment *payment)
             P(payment->failure_message), P(payment->next_action), P(payment->next_action_url),
             P(payment->client_secret), P(payment->cancel_reason), P(payment->checked_at), P(payment->updated_at),
             P(payment->keeps_method), P(payment->capture_before), P(payment->expiry_warned_at),
-            P(payment->risk_level)));
+            P(payment->risk_level), P(payment->multicapture)));
 }
 
 struct error *payment_checked(struct ctx *ctx, const char *id)
@@ -250,6 +251,8 @@ static const struct field attempt_columns[] = {
     FIELD(struct attempt, status, .names = attempt_status_names),
     FIELD(struct attempt, phase, .names = attempt_phase_names),
     FIELD(struct attempt, amount),
+    FIELD(struct attempt, target),
+    FIELD(struct attempt, final),
     FIELD(struct attempt, method),
     FIELD(struct attempt, confirms),
     FIELD(struct attempt, off_session),
@@ -259,6 +262,7 @@ static const struct field attempt_columns[] = {
     FIELD(struct attempt, failure_code),
     FIELD(struct attempt, checks),
     FIELD(struct attempt, tries),
+    FIELD(struct attempt, key_number),
     FIELD(struct attempt, created_by),
     FIELD(struct attempt, created_at),
     FIELD_END,
@@ -268,12 +272,13 @@ struct error *attempt_insert(struct ctx *ctx, const struct attempt *attempt)
 {
     SQL(insert,
         "INSERT INTO attempts (id, payment_id, operation, status, phase, amount, method, confirms, off_session,"
-        " api_version, created_by, created_at, updated_at)"
-        "VALUES ($1, $2, $3, 'open', $4, $5, $6, $7, $8, $9, $10, $11, $11)");
+        " api_version, created_by, created_at, updated_at, target, final)"
+        "VALUES ($1, $2, $3, 'open', $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $13)");
     return db_send(ctx, &insert,
         PARAMS(P(attempt->id), P(attempt->payment_id), P(attempt_operation_names[attempt->operation]),
             P(attempt_phase_names[attempt->phase]), P(attempt->amount), P(attempt->method), P(attempt->confirms),
-            P(attempt->off_session), P(attempt->api_version), P(attempt->created_by), P(attempt->created_at)));
+            P(attempt->off_session), P(attempt->api_version), P(attempt->created_by), P(attempt->created_at),
+            P(attempt->target), P(attempt->final)));
 }
 
 struct error *attempt_update(struct ctx *ctx, const struct attempt *attempt)
@@ -302,7 +307,37 @@ struct error *attempt_check(struct ctx *ctx, const char *payment_id, json_t *che
 #define ATTEMPT_COLUMNS                                                                                                \
     "id, payment_id, operation, status, phase, amount, method, confirms, off_session, api_version, "                   \
     "provider_request_id,"                                                                                             \
-    " failure_class, failure_code, checks, tries, created_by, created_at"
+    " failure_class, failure_code, checks, tries, created_by, created_at, target, final, key_number"
+
+struct error *attempt_next_key(struct ctx *ctx, struct attempt *attempt)
+{
+    SQL(next, "UPDATE attempts SET key_number = $2::int + 1 WHERE id = $1 AND key_number = $2");
+
+    return db_send(ctx, &next, PARAMS(P(attempt->id), P(attempt->key_number)));
+}
+
+struct error *attempt_reopen(struct ctx *ctx, struct attempt *attempt)
+{
+    SQL(reopen,
+        "UPDATE attempts SET status = 'open', phase = 'confirming', target = $2, failure_class = NULL,"
+        " failure_code = NULL, tries = 0, created_at = $3, updated_at = $3 WHERE id = $1");
+
+    attempt->status = ATTEMPT_OPEN;
+    attempt->phase = PHASE_CONFIRMING;
+    attempt->failure_class = attempt->failure_code = NULL;
+    attempt->tries = 0;
+    attempt->created_at = ctx->now;
+    return db_send(ctx, &reopen, PARAMS(P(attempt->id), P(attempt->target), P(ctx->now)));
+}
+
+struct error *attempt_get(struct ctx *ctx, const char *id, struct attempt *out)
+{
+    SQL(get, "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE id = $1");
+    bool found;
+
+    TRY(db_maybe(ctx, &get, PARAMS(P(id)), attempt_columns, out, &found));
+    return found ? NULL : no_payment(ctx);
+}
 
 struct error *attempt_open(struct ctx *ctx, const char *payment_id, struct attempt *out, bool *found)
 {

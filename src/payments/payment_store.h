@@ -64,12 +64,15 @@ struct attempt {
     enum attempt_status status;
     enum attempt_phase phase;
     int64_t amount;
+    int64_t target;     // of a capture: minor units that are captured in all once it is done
+    bool final;         // of a capture: what is left is released
     const char *method; // the provider's id
     bool confirms;      // by us; false: by the payer's browser
     bool off_session;
     const char *api_version, *provider_request_id, *failure_class, *failure_code;
     json_t *checks; // of a charge: what was found out about it, or NULL
     int tries;
+    int key_number; // of a capture: in its provider key
     const char *created_by;
     struct instant created_at;
 };
@@ -77,6 +80,11 @@ struct attempt {
 MUST_CHECK struct error *attempt_insert(struct ctx *ctx, const struct attempt *attempt);
 /* status, phase, method, provider_request_id, failure, checks, tries. */
 MUST_CHECK struct error *attempt_update(struct ctx *ctx, const struct attempt *attempt);
+/* The provider only repeats a stored failure under this key: the next try has another. */
+MUST_CHECK struct error *attempt_next_key(struct ctx *ctx, struct attempt *attempt);
+/* One that was not executed is open again, towards its target. */
+MUST_CHECK struct error *attempt_reopen(struct ctx *ctx, struct attempt *attempt);
+MUST_CHECK struct error *attempt_get(struct ctx *ctx, const char *id, struct attempt *out);
 /* The payment's open attempt. */
 MUST_CHECK struct error *attempt_open(struct ctx *ctx, const char *payment_id, struct attempt *out, bool *found);
 

@@ -42,12 +42,14 @@ const struct field payment_shown[] = {
     FIELD(struct payment_view, outcome, .summary = "unknown while the provider has not answered; null otherwise"),
     FIELD(struct payment_view, amount),
     FIELD(struct payment_view, amount_captured),
+    FIELD(struct payment_view, amount_capturable, .summary = "What is still held and can be captured"),
     FIELD(struct payment_view, amount_refunded),
     FIELD(struct payment_view, refund_state, .names = refund_state_names),
     FIELD(struct payment_view, dispute_state, .names = dispute_standing_names),
     FIELD(struct payment_view, capture_before,
         .summary = "Until when what is authorized is held; it is released an hour before. null when nothing is"),
     FIELD(struct payment_view, capture, .summary = "true: captured with the confirmation"),
+    FIELD(struct payment_view, multicapture, .summary = "true: what is held can be captured in several parts"),
     FIELD(struct payment_view, confirmation_method, .names = payment_confirmation_names),
     FIELD(struct payment_view, customer_id),
     FIELD_STRUCT(struct payment_view, payment_method, struct payment_method_shown, method_shown),
@@ -121,10 +123,12 @@ struct error *payment_view(struct ctx *ctx, const struct payment *payment, bool 
         .outcome = payment->status == PAYMENT_UNKNOWN ? "unknown" : NULL,
         .amount = payment->amount,
         .amount_captured = payment->amount_captured,
+        .amount_capturable = payment->amount,
         .amount_refunded = payment->amount_refunded,
         .refund_state = payment->refund_state,
         .dispute_state = payment->dispute_state,
         .capture = payment->capture == CAPTURE_AUTOMATIC,
+        .multicapture = payment->multicapture,
         .confirmation_method = payment->confirmation,
         .customer_id = payment->customer_id,
         .payment_method = method_of(ctx, payment),
@@ -141,6 +145,7 @@ struct error *payment_view(struct ctx *ctx, const struct payment *payment, bool 
         .created_at = payment->created_at,
         .updated_at = payment->updated_at,
     };
+    out->amount_capturable.minor = payment_capturable(payment);
     if (payment->status == PAYMENT_AUTHORIZED)
         out->capture_before = payment->capture_before;
     if (with_secret && (payment->status == PAYMENT_CREATED || payment->status == PAYMENT_REQUIRES_ACTION))

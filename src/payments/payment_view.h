@@ -26,9 +26,9 @@ struct payment_action {
 
 struct payment_view {
     const char *id, *status, *outcome;
-    struct money amount, amount_captured, amount_refunded;
+    struct money amount, amount_captured, amount_capturable, amount_refunded;
     unsigned refund_state, dispute_state;
-    bool capture;
+    bool capture, multicapture;
     unsigned confirmation_method;
     const char *customer_id;
     struct payment_method_shown *payment_method;

@@ -135,7 +135,8 @@ static bool is_done(const struct attempt *attempt, const struct snapshot *snapsh
     case ATTEMPT_CHARGE:
         return snapshot->state != PROVIDER_STATE_WAITING;
     case ATTEMPT_CAPTURE:
-        return snapshot->state != PROVIDER_STATE_AUTHORIZED;
+        return snapshot->state != PROVIDER_STATE_AUTHORIZED
+            || (!attempt->final && snapshot->captured >= attempt->target);
     case ATTEMPT_CANCEL:
         return snapshot->state == PROVIDER_STATE_CANCELLED || snapshot->state == PROVIDER_STATE_SUCCEEDED;
     }
@@ -204,8 +205,8 @@ static struct error *begin_again(struct ctx *ctx, struct payment *payment)
     if (!idempotency_is_taken_over(ctx) || payment_is_over(payment->status))
         return NULL;
     TRY(attempt_last(ctx, payment->id, &last, &found));
-    if (!found || last.status != ATTEMPT_NOT_EXECUTED)
-        return NULL;
+    if (!found || last.status != ATTEMPT_NOT_EXECUTED || last.operation != ATTEMPT_CHARGE)
+        return NULL; // captures and cancellations are begun again by those who know whose they are
     attempt = attempt_new(ctx, payment, last.operation, last.amount);
     attempt.confirms = last.confirms;
     attempt.method = last.method;

@@ -115,6 +115,12 @@ struct upload {
     struct bytes content;
 };
 
+/* What the provider keeps for one movement of a payment. */
+struct fee_view {
+    const char *reference; // "txn_…"
+    struct money fee;
+};
+
 /* What the provider says of one payment at one moment. */
 struct snapshot {
     const char *reference;   // "pi_…"
@@ -124,6 +130,7 @@ struct snapshot {
     int64_t authorized;                        // minor units that can still be captured
     int64_t captured;                          // minor units that were captured in all
     int64_t refunded;                          // minor units that went back, pending ones included
+    bool multicapture;                         // what is authorized can be captured in several parts
     struct instant charged_at, capture_before; // until when what is authorized can be captured, where it says so
     struct method_view method;
     struct decline decline;      // of the last try, when the state is WAITING after one
@@ -144,7 +151,9 @@ struct snapshot {
     size_t dispute_count;
     struct money fee;          // the provider's, of the currency it settles in; currency "" where it is not known yet
     const char *fee_reference; // "txn_…"
-    const char *request_id;    // the provider's, of the call that answered with this; NULL where it was asked or told
+    struct fee_view *fees;     // of each capture, where there are several
+    size_t fee_count;
+    const char *request_id; // the provider's, of the call that answered with this; NULL where it was asked or told
 };
 
 /* How a method stands that is being kept for later, as its provider shows it. */
@@ -194,6 +203,7 @@ struct charge_request {
     json_t *metadata;
     bool keep;                // the method for later
     const char *const *types; // the kinds it may be paid with, ending with NULL; NULL: what the provider offers
+    bool multicapture;        // to be captured in parts, where that is possible
 };
 
 struct confirm_request {
@@ -209,8 +219,8 @@ struct confirm_request {
 
 struct capture_request {
     const char *reference, *key;
-    struct money amount; // what to take
-    bool final;
+    struct money amount; // what to take; 0 only releases
+    bool final;          // what is left is released
 };
 
 struct cancel_request {

@@ -17,7 +17,7 @@
 
 const struct param intent_capture_params[] = {
     ANY(amount_details),
-    INT(amount_to_capture, .min = 1),
+    INT(amount_to_capture, .min = 0),
     INT(application_fee_amount),
     BOOL(final_capture),
     ANY(hooks),
@@ -41,16 +41,11 @@ const struct param intent_increment_params[] = {
     PARAMS_END,
 };
 
+#define MOST_CAPTURES 50
+
 static struct record *charge_of(struct call *call, const struct record *record)
 {
     return store_get(call->sandbox->store, KIND_CHARGE, json_get_text(record->object, "latest_charge"));
-}
-
-static bool takes_several(const struct record *record)
-{
-    const json_t *options = json_object_get(json_object_get(record->object, "payment_method_options"), "card");
-
-    return is_text(options, "request_multicapture", "if_available");
 }
 
 struct failure *intent_capture_amount(struct call *call, struct record *record, json_int_t amount, bool final)
@@ -62,25 +57,37 @@ struct failure *intent_capture_amount(struct call *call, struct record *record, 
         return fail(call, "amount_too_large", "amount_to_capture",
             "The amount_to_capture provided (%lld) is greater than the amount_capturable (%lld) of this PaymentIntent.",
             (long long)amount, (long long)capturable);
-    if (!final && !takes_several(record))
+    if (!final && !charge_takes_several(charge))
         return fail(call, "capture_unsupported_multicapture", "final_capture",
             "You cannot set final_capture to false: multicapture is not available for this PaymentIntent.");
+    if (!amount && (!final || !json_get_int(charge->object, "amount_captured")))
+        return fail(call, "parameter_invalid_integer", "amount_to_capture",
+            "This value must be greater than or equal to 1.");
+    if (json_get_int(charge->hidden, "captures") >= MOST_CAPTURES)
+        return fail(call, "payment_intent_invalid_parameter", NULL,
+            "This PaymentIntent has been captured the maximum number of times.");
 
-    bool last = final || amount == capturable;
-    struct change change = change_begin(charge);
-    charge_capture(call, charge, amount, last);
+    struct change change = change_begin(charge), whole = change_begin(record);
+    charge_capture(call, charge, amount, final);
     set_int(record->object, "amount_received", json_get_int(record->object, "amount_received") + amount);
-    set_int(record->object, "amount_capturable", last ? 0 : capturable - amount);
-    if (last)
+    set_int(record->object, "amount_capturable", final ? 0 : capturable - amount);
+    if (charge_takes_several(charge)) {
+        change_event(call, &change, "charge.updated");
+        change_event(call, &whole, "payment_intent.amount_capturable_updated");
+    }
+    change_end(&whole);
+    if (final) {
         set_text(record->object, "status", "succeeded");
-    change_event(call, &change, "charge.captured");
+        change_event(call, &change, "charge.captured");
+    }
     change_end(&change);
-    event_add(call, last ? "payment_intent.succeeded" : "payment_intent.amount_capturable_updated", record);
-    if (last)
-        charge_afterwards(call, charge,
-            card_named(
-                json_get_text(store_find(call->sandbox->store, json_get_text(charge->object, "payment_method"))->hidden,
-                    "card")));
+    if (!final)
+        return NULL;
+    event_add(call, "payment_intent.succeeded", record);
+    charge_afterwards(call, charge,
+        card_named(
+            json_get_text(store_find(call->sandbox->store, json_get_text(charge->object, "payment_method"))->hidden,
+                "card")));
     return NULL;
 }
 
@@ -128,7 +135,11 @@ void intent_expire(struct call *call, const char *id)
 {
     struct record *record = store_get(call->sandbox->store, KIND_INTENT, id);
 
-    if (record && is_text(record->object, "status", "requires_capture"))
+    if (!record || !is_text(record->object, "status", "requires_capture"))
+        return;
+    if (json_get_int(record->object, "amount_received") > 0)
+        (void)intent_capture_amount(call, record, 0, true); // what was captured in part stays
+    else
         intent_cancel_for(call, record, "automatic");
 }
 

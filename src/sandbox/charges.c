@@ -40,6 +40,24 @@ static const char descriptor[] = "TILL SANDBOX";
 
 /* Building */
 
+/* Stripe offers it for online payments with these networks, to those who asked for it. */
+static bool offers_several(const struct record *intent, const json_t *card)
+{
+    static const char *const brands[] = { "visa", "mastercard", "amex", "discover", NULL };
+    const json_t *options = json_object_get(json_object_get(intent->object, "payment_method_options"), "card");
+    const char *brand = json_get_text(card, "brand");
+
+    return is_text(intent->object, "capture_method", "manual") && brand && name_index(brands, brand) >= 0
+        && is_text(options, "request_multicapture", "if_available");
+}
+
+bool charge_takes_several(const struct record *charge)
+{
+    const json_t *card = json_object_get(json_object_get(charge->object, "payment_method_details"), "card");
+
+    return is_text(json_object_get(card, "multicapture"), "status", "available");
+}
+
 static json_t *card_details(struct call *call, const struct record *intent, const struct record *method)
 {
     json_t *card = json_object_get(method->object, "card");
@@ -61,6 +79,8 @@ static json_t *card_details(struct call *call, const struct record *intent, cons
     set_copy(details, "amount_authorized", intent->object, "amount");
     set_int(json_object_get(details, "overcapture"), "maximum_amount_capturable",
         json_get_int(intent->object, "amount"));
+    if (offers_several(intent, card))
+        set_text(json_object_get(details, "multicapture"), "status", "available");
     set_text(details, "network_transaction_id", arena_printf(call->ctx->arena, "%.15s", id_stripe(call->ctx, "n") + 2));
     if (json_get_bool(intent->hidden, "authenticated"))
         set_new(details, "three_d_secure",
@@ -208,6 +228,11 @@ void charge_capture(struct call *call, struct record *charge, json_int_t amount,
 {
     json_int_t total = json_get_int(charge->object, "amount");
     json_int_t captured = json_get_int(charge->object, "amount_captured") + amount;
+
+    if (final)
+        set_bool(charge->object, "captured", 1);
+    if (!amount)
+        return; // only lets the rest go
     const char *movement = balance_add(call,
         &(struct movement){
             .type = strncmp(charge->id, "py_", 3) == 0 ? "payment" : "charge",
@@ -221,10 +246,10 @@ void charge_capture(struct call *call, struct record *charge, json_int_t amount,
         });
 
     set_int(charge->object, "amount_captured", captured);
-    set_bool(charge->object, "captured", 1);
-    set_text(charge->object, "balance_transaction", movement);
+    if (!has(charge->object, "balance_transaction")) // it names that of the first capture
+        set_text(charge->object, "balance_transaction", movement);
     set_int(charge->hidden, "captures", json_get_int(charge->hidden, "captures") + 1);
-    if (final && captured < total) // Stripe counts what was let go as given back
+    if (final && captured < total && !charge_takes_several(charge)) // Stripe counts what was let go as given back
         set_int(charge->object, "amount_refunded", total - captured);
 }
 
@@ -232,6 +257,12 @@ void charge_release(struct call *call, struct record *charge, bool expired)
 {
     struct change change = change_begin(charge);
 
+    if (json_get_int(charge->object, "amount_captured") > 0) { // only the rest is let go
+        set_bool(charge->object, "captured", 1);
+        change_event(call, &change, "charge.captured");
+        change_end(&change);
+        return;
+    }
     set_bool(charge->object, "refunded", 1);
     set_copy(charge->object, "amount_refunded", charge->object, "amount");
     change_event(call, &change, expired ? "charge.expired" : "charge.refunded");

@@ -16,6 +16,9 @@ void charge_await(struct call *call, struct record *charge);
 /* Takes (more of) the money of an authorized charge; `final` releases what is left. */
 void charge_capture(struct call *call, struct record *charge, json_int_t amount, bool final);
 
+/* Whether what is authorized can be captured in several parts. */
+bool charge_takes_several(const struct record *charge);
+
 /* Lets an authorization go, by a person or because its time ran out. */
 void charge_release(struct call *call, struct record *charge, bool expired);
 

@@ -77,7 +77,7 @@ static struct failure *capture(struct call *call, struct record *intent, const j
         return intent_wrong_state(call, intent, "This PaymentIntent could not be captured");
     *out = intent;
     return intent_capture_amount(call, intent, amount > 0 ? amount : json_get_int(intent->object, "amount_capturable"),
-        true);
+        !json_is_false(json_object_get(asked, "final")));
 }
 
 /* The payer's bank took it back, and nothing can be said against it. */

@@ -5,6 +5,7 @@
 #include "base/field.h"
 #include "sandbox/balance.h"
 #include "sandbox/cards.h"
+#include "sandbox/charges.h"
 #include "sandbox/currency.h"
 #include "sandbox/dials.h"
 #include "sandbox/disputes.h"
@@ -69,16 +70,22 @@ static json_t *refund_new(struct call *call, const struct record *charge, json_i
     return refund;
 }
 
+/* Of a charge that is captured in parts, what was let go is not counted as given back. */
+static json_int_t most_of(const struct record *charge)
+{
+    return json_get_int(charge->object, charge_takes_several(charge) ? "amount_captured" : "amount");
+}
+
 static json_int_t left_of(const struct record *charge)
 {
-    return json_get_int(charge->object, "amount") - json_get_int(charge->object, "amount_refunded");
+    return most_of(charge) - json_get_int(charge->object, "amount_refunded");
 }
 
 static struct failure *check(struct call *call, const struct record *charge, json_int_t amount)
 {
     const char *currency = json_get_text(charge->object, "currency");
 
-    if (!json_get_bool(charge->object, "captured"))
+    if (!json_get_bool(charge->object, "captured") && !json_get_int(charge->object, "amount_captured"))
         return fail(call, "charge_not_refundable", NULL, "Charge %s is not refundable: it has not been captured.",
             charge->id);
     if (json_get_bool(charge->object, "refunded"))
@@ -111,7 +118,7 @@ static void add_to_charge(struct record *charge, json_int_t amount)
     json_int_t refunded = json_get_int(charge->object, "amount_refunded") + amount;
 
     set_int(charge->object, "amount_refunded", refunded);
-    set_bool(charge->object, "refunded", refunded == json_get_int(charge->object, "amount"));
+    set_bool(charge->object, "refunded", json_get_bool(charge->object, "captured") && refunded == most_of(charge));
 }
 
 static enum card_refund fate_of(struct call *call, const struct record *charge)
@@ -198,7 +205,7 @@ struct record *refund_charge_of(struct call *call, const struct record *intent)
     struct record *charge =
         store_get(call->sandbox->store, KIND_CHARGE, json_get_text(intent->object, "latest_charge"));
 
-    return charge && json_get_bool(charge->object, "captured") ? charge : NULL;
+    return charge && json_get_int(charge->object, "amount_captured") > 0 ? charge : NULL;
 }
 
 /* Operations */

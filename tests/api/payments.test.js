@@ -5,14 +5,14 @@
 const { after, before, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const { startTill, until } = require('../lib/till.js');
-const { act, closed, get, isProblem, oracle, paid, pay, pointers, statusOf, usd } = require('./books.js');
+const { act, closed, get, isProblem, newKey, oracle, paid, pay, pointers, statusOf, usd } = require('./books.js');
 
 let till;
-before(async () => { till = await startTill(); });
+before(async () => { till = await startTill({ env: { STRIPE_MULTICAPTURE: 'true' } }); });
 after(() => closed(till));
 
 const MEMBERS = [
-  'id', 'status', 'outcome', 'amount', 'amount_captured', 'amount_refunded', 'refund_state', 'dispute_state', 'capture',
+  'id', 'status', 'outcome', 'amount', 'amount_captured', 'amount_capturable', 'amount_refunded', 'refund_state', 'dispute_state', 'capture', 'multicapture',
   'confirmation_method', 'customer_id', 'payment_method', 'description', 'reference', 'checkout_session_id', 'metadata', 'provider',
   'provider_payment_id', 'risk', 'failure', 'next_action', 'cancellation_reason', 'capture_before', 'livemode', 'created_at', 'updated_at',
 ];
@@ -248,6 +248,97 @@ describe('authorizing and capturing', { concurrency: 4 }, () => {
     assert.equal(truth.captured, 900);
     assert.equal(truth.executed, 1);
     assert.deepEqual((await get(till, payment.id)).amount_captured, usd('9.00'));
+  });
+
+  const shows = ({ status, amount_captured: captured, amount_capturable: held, multicapture }) => [status, captured.value, held.value, multicapture];
+  const part = (id, value, options) => act(till, id, 'capture', { amount: usd(value), final: false }, options);
+
+  test('in parts: each adds what it took, the rest stays held until it is taken or let go', async () => {
+    const payment = await paid(till, { capture: false });
+    assert.deepEqual(shows(payment), ['authorized', '0.00', '10.00', true]);
+    const key = newKey();
+    const first = await part(payment.id, '4.00', { key });
+    assert.equal(first.status, 200, first.text);
+    assert.deepEqual(shows(first.body), ['authorized', '4.00', '6.00', true]);
+    assert.equal((await part(payment.id, '4.00', { key })).text, first.text);
+    const refund = await act(till, payment.id, 'refund', { amount: usd('1.00') });
+    assert.equal(refund.status, 201, refund.text);
+    assert.ok(pointers(await act(till, payment.id, 'refund', { amount: usd('3.01') }))[0], 'no more than was captured');
+    assert.ok(pointers(await part(payment.id, '6.01'))[0].startsWith('#/amount'), 'no more than is held');
+    assert.deepEqual(shows((await part(payment.id, '3.00')).body), ['authorized', '7.00', '3.00', true]);
+    const last = await act(till, payment.id, 'capture', { amount: usd('2.50') });
+    assert.deepEqual(shows(last.body), ['succeeded', '9.50', '0.00', true]);
+    assert.equal(last.body.refund_state, 'partial');
+    isProblem(await part(payment.id, '0.50'), 400, 'INVALID_STATUS');
+    const truth = await oracle(till, payment.id);
+    assert.deepEqual([truth.charges, truth.executed, truth.captured, truth.refunded], [1, 3, 950, 100]);
+    const booked = await till.db.rows(`SELECT e.part, l.amount FROM ledger_entries e JOIN ledger_lines l ON l.entry_id = e.id AND l.account = 'stripe:receivable'
+        WHERE e.kind = 'capture' AND e.source = '${payment.id}' ORDER BY e.id`);
+    assert.deepEqual(booked, [{ part: '0', amount: 400 }, { part: '400', amount: 300 }, { part: '700', amount: 250 }]);
+    await until(async () => (await till.db.value(`SELECT count(*) FROM ledger_entries WHERE kind = 'fee' AND source = '${payment.id}'`)) === '3', 'a fee of each');
+    const told = async () => (await till.api('GET', `/api/v1/events?object_id=${payment.id}&limit=100`)).body.data.reverse().map(({ type, data }) => [type, data.object.amount_captured.value]);
+    assert.deepEqual(await told(), [['payment.created', '0.00'], ['payment.authorized', '0.00'], ['payment.partially_captured', '4.00'],
+      ['payment.partially_captured', '7.00'], ['payment.succeeded', '9.50']]);
+  });
+
+  test('all that is left is the last part, and cancelling lets the rest go', async () => {
+    const whole = await paid(till, { capture: false });
+    await part(whole.id, '4.00');
+    assert.deepEqual(shows((await part(whole.id, '6.00')).body), ['succeeded', '10.00', '0.00', true]);
+    const payment = await paid(till, { capture: false });
+    await part(payment.id, '4.00');
+    const answer = await act(till, payment.id, 'cancel');
+    assert.equal(answer.status, 200, answer.text);
+    assert.deepEqual([...shows(answer.body), answer.body.cancellation_reason], ['succeeded', '4.00', '0.00', true, null]);
+    const theirs = (await till.sandbox.stripe('GET', `payment_intents/${payment.provider_payment_id}`)).body;
+    assert.deepEqual([theirs.status, theirs.amount_received, theirs.amount_capturable], ['succeeded', 400, 0]);
+    assert.equal((await act(till, payment.id, 'refund')).body.amount.value, '4.00');
+    assert.equal((await get(till, payment.id)).status, 'refunded');
+  });
+
+  test('in parts where the card does not allow it: refused, and nothing is done', async () => {
+    const payment = await paid(till, { capture: false, payment_method_id: 'pm_card_jcb' });
+    assert.deepEqual(shows(payment), ['authorized', '0.00', '10.00', false]);
+    isProblem(await part(payment.id, '4.00'), 409, 'CONFLICT');
+    assert.equal(await till.db.value(`SELECT count(*) FROM attempts WHERE payment_id = '${payment.id}' AND operation = 'capture'`), '0');
+    assert.equal((await oracle(till, payment.id)).executed, 0);
+    assert.deepEqual(shows((await act(till, payment.id, 'capture', { amount: usd('4.00'), final: true })).body), ['succeeded', '4.00', '0.00', false]);
+    assert.deepEqual(pointers(await act(till, payment.id, 'capture', { final: 'no' })), ['#/final']);
+  });
+
+  test('twenty second captures at once, with keys of their own: never more than is held, and each that was answered is there', async () => {
+    const payment = await paid(till, { capture: false });
+    await part(payment.id, '3.00');
+    const answers = await Promise.all(Array.from({ length: 20 }, () => part(payment.id, '2.00')));
+    for (const answer of answers) assert.ok([200, 400, 409].includes(answer.status), answer.text);
+    const done = answers.filter((answer) => answer.status === 200).length;
+    assert.ok(done >= 1 && done <= 3, `${done} were taken`);
+    const truth = await oracle(till, payment.id);
+    assert.deepEqual([truth.captured, truth.executed], [300 + done * 200, 1 + done]);
+    assert.equal((await get(till, payment.id)).amount_captured.value, `${3 + done * 2}.00`);
+  });
+
+  test('a second capture and a cancellation at once: one after the other or one alone, the books agree', async () => {
+    await Promise.all(Array.from({ length: 6 }, async () => {
+      const payment = await paid(till, { capture: false });
+      await part(payment.id, '3.00');
+      const [captured, cancelled] = await Promise.all([part(payment.id, '2.00'), act(till, payment.id, 'cancel')]);
+      for (const answer of [captured, cancelled]) assert.ok([200, 400, 409].includes(answer.status), answer.text);
+      const now = await get(till, payment.id), truth = await oracle(till, payment.id);
+      assert.equal(now.status, cancelled.status === 200 ? 'succeeded' : 'authorized');
+      assert.equal(truth.captured, captured.status === 200 ? 500 : 300);
+      assert.equal(now.amount_captured.value, captured.status === 200 ? '5.00' : '3.00');
+    }));
+  });
+
+  test('in parts in the provider\'s dashboard, and cancelled there: what was taken was taken', async () => {
+    const payment = await paid(till, { capture: false });
+    await till.sandbox.dashboard('capture', { payment_intent: payment.provider_payment_id, amount: 250, final: false });
+    await until(async () => (await till.db.value(`SELECT amount_captured FROM payments WHERE id = '${payment.id}'`)) === '250', 'the part is booked');
+    assert.deepEqual(shows((await part(payment.id, '1.00')).body), ['authorized', '3.50', '6.50', true]);
+    await till.sandbox.dashboard('cancel', { payment_intent: payment.provider_payment_id });
+    await until(async () => (await statusOf(till, payment.id)) === 'succeeded', 'the rest is let go');
+    assert.deepEqual(shows(await get(till, payment.id)), ['succeeded', '3.50', '0.00', true]);
   });
 
   test('only what is authorized can be captured', async () => {

@@ -48,15 +48,22 @@ static void create(void)
         { "create.full",
             { "pay_1", "att_1", "pay:att_1:create", { 1099, "USD" }, true, "cus_1", "Two tickets, row \"7\" & drinks",
                 "SHOP*TICKETS 2026 <vip>", "order-17", full_metadata(), true,
-                (const char *const[]){ "card", "sepa_debit", NULL } } },
-        { "create.bare", { .payment_id = "pay_2", .attempt_id = "att_2", .key = "k2", .amount = { 50, "EUR" } } },
-        { "create.jpy", { "pay_3", "att_3", "k3", { 500, "JPY" }, true, NULL, "", "", "", NULL, false, NULL } },
-        { "create.isk", { "pay_4", "att_4", "k4", { 5, "ISK" }, true, NULL, NULL, "2026", NULL, NULL, false, NULL } },
-        { "create.kwd", { "pay_5", "att_5", "k5", { 5120, "KWD" }, true, NULL, NULL, NULL, NULL, NULL, false, NULL } },
+                (const char *const[]){ "card", "sepa_debit", NULL }, false } },
+        { "create.bare",
+            { .payment_id = "pay_2",
+                .attempt_id = "att_2",
+                .key = "k2",
+                .amount = { 50, "EUR" },
+                .multicapture = true } },
+        { "create.jpy", { "pay_3", "att_3", "k3", { 500, "JPY" }, true, NULL, "", "", "", NULL, false, NULL, false } },
+        { "create.isk",
+            { "pay_4", "att_4", "k4", { 5, "ISK" }, true, NULL, NULL, "2026", NULL, NULL, false, NULL, false } },
+        { "create.kwd",
+            { "pay_5", "att_5", "k5", { 5120, "KWD" }, true, NULL, NULL, NULL, NULL, NULL, false, NULL, false } },
         { "create.inexact",
-            { "pay_6", "att_6", "k6", { 5124, "KWD" }, true, NULL, NULL, NULL, NULL, NULL, false, NULL } },
+            { "pay_6", "att_6", "k6", { 5124, "KWD" }, true, NULL, NULL, NULL, NULL, NULL, false, NULL, false } },
         { "create.mga",
-            { "pay_7", "att_7", "k7", { 500000, "MGA" }, true, NULL, NULL, NULL, NULL, NULL, false, NULL } },
+            { "pay_7", "att_7", "k7", { 500000, "MGA" }, true, NULL, NULL, NULL, NULL, NULL, false, NULL, false } },
     };
 
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
@@ -97,6 +104,7 @@ static void capture(void)
         { "capture.all", { "pi_succeeded", "k20", { 1000, "USD" }, true } },
         { "capture.some", { "pi_partial", "k21", { 600, "USD" }, true } },
         { "capture.not_the_last", { "pi_partial", "k22", { 600, "USD" }, false } },
+        { "capture.nothing_more", { "pi_partial", "k24", { 0, "USD" }, true } },
         { "capture.isk", { "pi_succeeded", "k23", { 7, "ISK" }, true } },
     };
 

@@ -349,6 +349,7 @@ for (const version of ['2026-08-26.dahlia', '2026-10-28.endive']) {
     test('amounts are in Stripe\'s units', () => {
       assert.deepStrictEqual([created('pay_2').amount, created('pay_2').currency], ['50', 'eur']);
       assert.strictEqual(created('pay_2').capture_method, 'manual');
+      assert.deepStrictEqual([created('pay_2').payment_method_options, created('pay_1').payment_method_options], [{ card: { request_multicapture: 'if_available' } }, undefined]);
       assert.deepStrictEqual([created('pay_3').amount, created('pay_3').currency], ['500', 'jpy']);
       assert.deepStrictEqual([created('pay_4').amount, created('pay_4').currency], ['500', 'isk']);
       assert.strictEqual(created('pay_4').statement_descriptor_suffix, undefined);
@@ -357,7 +358,7 @@ for (const version of ['2026-08-26.dahlia', '2026-10-28.endive']) {
       assert.deepStrictEqual([results['create.inexact'].outcome, results['create.inexact'].code], ['refused', 'VALIDATION_ERROR']);
       assert.strictEqual(sent('POST /v1/payment_intents').length, 6);
       const captures = sent('POST /v1/payment_intents/{id}/capture').map((one) => [one.form.amount_to_capture, one.form.final_capture]);
-      assert.deepStrictEqual(captures, [['1000', undefined], ['600', undefined], ['600', 'false'], ['700', undefined]]);
+      assert.deepStrictEqual(captures, [['1000', undefined], ['600', undefined], ['600', 'false'], ['0', 'true'], ['700', undefined]]);
     });
 
     test('a confirmation', () => {

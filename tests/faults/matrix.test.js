@@ -26,6 +26,14 @@ const OPERATIONS = {
     path: '/v1/payment_intents/{id}/capture', end: 'succeeded', charges: 1,
     prepare: (till) => made(till, { capture: false }, 'authorized', 'capture', { amount: usd('7.00') }),
   },
+  'second capture': {
+    path: '/v1/payment_intents/{id}/capture', end: 'authorized', charges: 1, executed: 2, captured: 700,
+    prepare: (till) => begun(till, 'capture', { amount: usd('3.00'), final: false }),
+  },
+  'release of the rest': {
+    path: '/v1/payment_intents/{id}/capture', end: 'succeeded', charges: 1, captured: 400,
+    prepare: (till) => begun(till, 'cancel', {}),
+  },
   cancel: {
     path: '/v1/payment_intents/{id}/cancel', end: 'cancelled', charges: 0,
     prepare: (till) => made(till, { capture: false }, 'authorized', 'cancel', {}),
@@ -44,6 +52,20 @@ async function made(till, body, status, verb, what) {
   return { id: payment.id, send: (key) => act(till, payment.id, verb, what, { key }) };
 }
 
+/** 10.00 are held, of which 4.00 are captured. */
+async function begun(till, verb, what) {
+  const { id } = await made(till, { capture: false }, 'authorized');
+  const key = newKey();
+  await till.sandbox.dials(SILENT);
+  const first = await until(async () => {
+    const answer = await act(till, id, 'capture', { amount: usd('4.00'), final: false }, { key });
+    if (answer.status === 202) await hurryAll();
+    return (await till.db.value(`SELECT amount_captured FROM payments WHERE id = '${id}' AND status = 'authorized'`)) === '400' && answer;
+  }, 'a first capture');
+  assert.ok([200, 202].includes(first.status), first.text);
+  return { id, send: (same) => act(till, id, verb, what, { key: same }) };
+}
+
 // What a key is good for after the first run has died there: fresh, the second run is the first; held, it is told to wait until
 // the first is known to be dead, and goes on with what that made; kept, it gets the answer.
 const PLACES = {
@@ -53,6 +75,8 @@ const PLACES = {
   },
   confirm: { 'confirm.before_t1': 'fresh', 'charge.after_t1': 'held', 'charge.after_t2': 'held', 'charge.after_c2': 'held', 'charge.after_t3': 'held' },
   capture: { 'capture.before_t1': 'fresh', 'capture.after_t1': 'held', 'capture.after_c2': 'held', 'capture.after_t3': 'held' },
+  'second capture': { 'capture.before_t1': 'fresh', 'capture.after_t1': 'held', 'capture.after_c2': 'held', 'capture.after_t3': 'held' },
+  'release of the rest': { 'cancel.before_t1': 'fresh', 'capture.after_t1': 'held', 'capture.after_c2': 'held', 'capture.after_t3': 'held' },
   cancel: { 'cancel.before_t1': 'fresh', 'cancel.after_t1': 'held', 'cancel.after_c2': 'held', 'cancel.after_t3': 'held' },
   refund: { 'refund.before_t1': 'fresh', 'refund.after_t1': 'held', 'refund.after_c2': 'held', 'refund.after_t3': 'held' },
 };
@@ -75,7 +99,7 @@ before(async () => {
   till = await startTill({
     env: {
       TILL_FAILPOINTS: failpoints, TILL_WORKERS: '1', TILL_THREADS: '4', PROVIDER_DEADLINE_MS: String(DEADLINE), PROVIDER_TIMEOUT_MS: '2000',
-      BREAKER_THRESHOLD: '1000',
+      BREAKER_THRESHOLD: '1000', STRIPE_MULTICAPTURE: 'true',
     },
   });
   await till.sandbox.dials(SILENT);
@@ -129,19 +153,21 @@ async function insist(send, key) {
 }
 
 /** Once the queue has run: the operation came to its end once, here and there, and nothing is left open. */
-async function hasEnded({ id, end, charges, refunds = 0 }) {
+async function hasEnded({ id, end, charges, executed = charges, captured, refunds = 0 }) {
   await until(async () => {
     await hurryAll();
     const row = (await till.db.rows(`SELECT status, (SELECT count(*) FROM attempts a WHERE a.payment_id = p.id AND a.status = 'open') AS open,
         (SELECT count(*) FROM refunds r WHERE r.payment_id = p.id AND r.status = 'succeeded') AS refunds,
-        (SELECT count(*) FROM jobs j WHERE j.subject = p.id OR j.subject IN (SELECT r.id FROM refunds r WHERE r.payment_id = p.id)) AS jobs
+        (SELECT count(*) FROM jobs j WHERE (j.subject = p.id AND NOT (p.status = 'authorized' AND j.kind = 'payment.expire'))
+            OR j.subject IN (SELECT r.id FROM refunds r WHERE r.payment_id = p.id)) AS jobs
         FROM payments p WHERE id = '${id}'`))[0];
     if (row.status === end && row.open === 0 && row.refunds === refunds && row.jobs === 0) return true;
     await sleep(50);
     throw new Error(JSON.stringify(row));
   }, `${id} comes to its end`);
   const truth = await oracle(till, id);
-  assert.deepEqual([truth.charges, truth.executed, truth.refunds.length], [charges, charges, refunds], 'charges, captures and refunds at the provider');
+  assert.deepEqual([truth.charges, truth.executed, truth.refunds.length], [charges, executed, refunds], 'charges, captures and refunds at the provider');
+  if (captured) assert.equal(truth.captured, captured, 'captured at the provider');
   const [booked] = await till.db.rows(`SELECT p.amount_captured - p.amount_refunded AS kept, coalesce(sum(l.amount), 0) AS booked FROM payments p
       LEFT JOIN ledger_entries e ON e.kind IN ('capture', 'refund') AND (e.source = p.id OR e.source IN (SELECT r.id FROM refunds r WHERE r.payment_id = p.id))
       LEFT JOIN ledger_lines l ON l.entry_id = e.id AND l.account = 'stripe:receivable' WHERE p.id = '${id}' GROUP BY p.id`);
@@ -280,6 +306,17 @@ describe('a hold that is about to end', () => {
   const ends = (id, left) => till.db.value(`UPDATE payments SET capture_before = domain_now() + interval '${left}' WHERE id = '${id}'`);
   const told = (id, type) => till.db.value(`SELECT count(*) FROM events WHERE object_id = '${id}' AND type = '${type}'`);
 
+  test('of which a part was captured: only the rest is let go, whenever the process dies', async () => {
+    for (const place of ['expiry.before', 'capture.after_t1', 'capture.after_c2']) {
+      const { id } = await begun(till, 'capture', {});
+      await ends(id, '30 minutes');
+      await STRIKES['the process is killed'](place, () => look(id));
+      await isReady();
+      await hasEnded({ id, end: 'succeeded', charges: 1, captured: 400 });
+      assert.deepEqual([await told(id, 'payment.cancelled'), await told(id, 'payment.succeeded')], ['0', '1']);
+    }
+  });
+
   for (const place of ['expiry.before', 'expiry.after_warning', 'cancel.after_t1', 'cancel.after_c2']) {
     for (const [what, strike] of Object.entries(STRIKES)) {
       test(`${place}: ${what}`, async () => {
@@ -329,6 +366,17 @@ describe('in the background, and the provider', () => {
       });
     }
   }
+});
+
+test('a capture that is still on its way when the provider is asked, and is asked for again, is made once', async () => {
+  const { id, send } = await begun(till, 'capture', { amount: usd('3.00'), final: false });
+  await till.sandbox.dials({ ...SILENT, rules: [{ operation: 'POST /v1/payment_intents/{id}/capture', times: 1, action: 'delay', ms: 2500 }] });
+  const first = await send(newKey());
+  assert.equal(first.status, 202, first.text);
+  await hasEnded({ id, end: 'authorized', charges: 1, executed: 2, captured: 700 });
+  await sleep(2600);
+  await hasEnded({ id, end: 'authorized', charges: 1, executed: 2, captured: 700 });
+  await till.sandbox.dials(SILENT);
 });
 
 test('a capture is refused, and the answer to what has become of the hold is a page: to be asked again', async () => {

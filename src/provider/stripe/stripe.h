@@ -83,6 +83,8 @@ bool stripe_script_amount(struct ctx *ctx, struct money amount, int64_t *out, co
 /* A decline from an "error" or a "last_payment_error". */
 struct decline stripe_decline(const json_t *error);
 
+/* Whether what this charge holds can be captured in several parts. */
+bool stripe_takes_several(const json_t *charge);
 /* A payment from its PaymentIntent, with whatever is expanded in it. E_PROVIDER_ERROR when it lacks what one must have. */
 MUST_CHECK struct error *stripe_snapshot(struct ctx *ctx, json_t *intent, struct snapshot *out);
 /* Our word for a status; an unknown one is pending, which asks again. */

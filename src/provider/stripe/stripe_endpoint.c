@@ -7,7 +7,7 @@
 #include "http/form.h"
 #include "provider/stripe/stripe.h"
 
-#define ENDPOINTS 100 // of one account; Stripe allows sixteen
+#define PAGES 2         // of 100, of one account; Stripe allows sixteen
 #define MARK "made_by"
 #define US "till"
 
@@ -74,15 +74,20 @@ static bool visit_endpoint(void *to, json_t *endpoint)
 
     if (read_endpoint(found->ctx, endpoint, &found->list[found->count]))
         found->count++;
-    return found->count < ENDPOINTS;
+    return true;
 }
 
 struct error *stripe_list_endpoints(struct ctx *ctx, struct event_endpoint **out, size_t *count)
 {
-    struct found found = { ctx, arena_array(ctx->arena, ENDPOINTS, sizeof(*found.list)), 0 };
+    struct found found = { ctx, arena_array(ctx->arena, PAGES * 100, sizeof(*found.list)), 0 };
     bool complete;
 
-    TRY(stripe_each(ctx, "/v1/webhook_endpoints", "", 2, visit_endpoint, &found, &complete));
+    TRY(stripe_each(ctx, "/v1/webhook_endpoints", "", PAGES, visit_endpoint, &found, &complete));
+    if (!complete) { // one of ours may be among the rest, and would be made a second time
+        struct error *error = error_new(ctx, E_PROVIDER_ERROR, "Stripe has more webhook endpoints than can be looked at");
+
+        return error_cause(ctx, error, "the list of webhook endpoints goes on after %d pages", PAGES);
+    }
     *out = found.list;
     *count = found.count;
     return NULL;

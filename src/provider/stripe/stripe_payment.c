@@ -147,7 +147,15 @@ static bool read_minor(const json_t *object, const char *name, const char *curre
     return true;
 }
 
-/* What went back so far, from the charge. Stripe counts there, too, what a partial capture released. */
+bool stripe_takes_several(const json_t *charge)
+{
+    const json_t *card = json_object_get(json_object_get(charge, "payment_method_details"), "card");
+    const char *status = json_get_text(json_object_get(card, "multicapture"), "status");
+
+    return status && strcmp(status, "available") == 0;
+}
+
+/* What went back so far, from the charge. Stripe counts there, too, what a partial capture released, unless there can be several. */
 static bool read_refunded(const json_t *charge, const char *currency, int64_t *out)
 {
     int64_t amount, captured, refunded;
@@ -156,7 +164,7 @@ static bool read_refunded(const json_t *charge, const char *currency, int64_t *o
         || !read_minor(charge, "amount_refunded", currency, &refunded))
         return false;
 
-    int64_t released = amount > captured ? amount - captured : 0;
+    int64_t released = amount > captured && !stripe_takes_several(charge) ? amount - captured : 0;
     *out = refunded > released ? refunded - released : 0;
     return true;
 }
@@ -261,6 +269,7 @@ struct error *stripe_snapshot(struct ctx *ctx, json_t *intent, struct snapshot *
         stripe_next_action(json_object_get(intent, "next_action"), &out->next_action, &out->next_action_url);
     if (out->state == PROVIDER_STATE_AUTHORIZED)
         read_hold(charge, out);
+    out->multicapture = stripe_takes_several(charge);
     read_method(ctx, intent, charge, &out->method);
     if (out->charge)
         read_checks(charge, &out->method, &out->checks);
@@ -359,6 +368,14 @@ static void add_transfer(struct ctx *ctx, struct buf *form, const char *currency
             ctx->config->bank_transfer_country);
 }
 
+static bool takes_cards(const char *const *types)
+{
+    for (size_t i = 0; types && types[i]; i++)
+        if (strcmp(types[i], "card") == 0)
+            return true;
+    return !types;
+}
+
 struct outcome stripe_create(struct ctx *ctx, const struct charge_request *request)
 {
     struct buf form = { .arena = ctx->arena };
@@ -386,6 +403,8 @@ struct outcome stripe_create(struct ctx *ctx, const struct charge_request *reque
         add_text(&form, "metadata[reference]", stripe_cut(ctx, request->reference, 500));
     if (request->keep)
         form_add(&form, "setup_future_usage", "off_session");
+    if (request->multicapture && takes_cards(request->types))
+        form_add(&form, "payment_method_options[card][request_multicapture]", "if_available");
     stripe_add_metadata(ctx, &form, request->metadata);
     return post(ctx, "/v1/payment_intents", request->key, &form, false);
 }
@@ -419,11 +438,12 @@ struct outcome stripe_capture(struct ctx *ctx, const struct capture_request *req
 
     if (!id_is_plausible(request->reference))
         return stripe_refused(E_NOT_FOUND, "Stripe does not know this payment");
-    if (!stripe_amount(request->amount, &amount, &why))
+    amount = 0;
+    if (request->amount.minor && !stripe_amount(request->amount, &amount, &why))
         return stripe_refused(E_VALIDATION_ERROR, why);
     form_add(&form, "amount_to_capture", "%jd", (intmax_t)amount);
-    if (!request->final)
-        form_add(&form, "final_capture", "false");
+    if (!request->final || !amount)
+        form_add(&form, "final_capture", request->final ? "true" : "false");
     add_expansion(&form);
     return post(ctx, intent_path(ctx, request->reference, "/capture"), request->key, &form, true);
 }
@@ -526,6 +546,28 @@ static struct error *fetch_disputes(struct ctx *ctx, struct snapshot *snapshot)
     return stripe_each(ctx, "/v1/disputes", buf_string(&filter), 1, visit_dispute, snapshot, &complete);
 }
 
+/* The charge names the movement of its first capture only. What is not known now is told by a later look. */
+static void fetch_fees(struct ctx *ctx, struct snapshot *snapshot)
+{
+    struct movement *movements;
+    const char *next;
+    size_t count;
+    struct error *error =
+        stripe_list_movements(ctx, &(struct movement_query){ .source = snapshot->charge }, &movements, &count, &next);
+
+    if (error) {
+        log_info(ctx, "stripe.fees", "the fees of %s: %s", snapshot->charge, error->cause);
+        return;
+    }
+    snapshot->fees = arena_array(ctx->arena, count + 1, sizeof(*snapshot->fees));
+    for (size_t i = 0; i < count; i++) {
+        struct money fee = movements[i].amount;
+        fee.minor = movements[i].fee;
+        if (movements[i].kind == MOVEMENT_CHARGE && fee.minor > 0)
+            snapshot->fees[snapshot->fee_count++] = (struct fee_view){ movements[i].reference, fee };
+    }
+}
+
 struct error *stripe_fetch(struct ctx *ctx, const char *reference, struct snapshot *out)
 {
     struct buf query = { .arena = ctx->arena };
@@ -542,6 +584,8 @@ struct error *stripe_fetch(struct ctx *ctx, const char *reference, struct snapsh
         TRY(stripe_list_refunds(ctx, intent, out));
     else
         out->refunds_listed = true; // nothing was taken, so nothing can have gone back
+    if (out->captured && out->multicapture && out->charge)
+        fetch_fees(ctx, out);
     return out->disputed ? fetch_disputes(ctx, out) : NULL;
 }
 

@@ -169,7 +169,8 @@ struct error *stripe_list_refunds(struct ctx *ctx, json_t *intent, struct snapsh
     const json_t *charge = json_object_get(intent, "latest_charge");
     struct collection collection = {
         .refunds = json_in(ctx->arena, json_array()),
-        .released = json_get_int(charge, "amount") - json_get_int(charge, "amount_captured"),
+        .released =
+            stripe_takes_several(charge) ? 0 : json_get_int(charge, "amount") - json_get_int(charge, "amount_captured"),
     };
     struct buf filter = { .arena = ctx->arena };
     bool complete;

@@ -145,6 +145,41 @@ START_TEST(test_an_old_word_takes_nothing_back)
 }
 END_TEST
 
+/* 20.00 and 30.00 of 100.00, the second by an attempt that is under way: in every order of what was said before, between and after,
+ * each said twice. The rest is still held, or it was let go, or the provider calls it cancelled. */
+START_TEST(test_parts_add_up_in_any_order)
+{
+    static const enum provider_state last[] = { PROVIDER_STATE_AUTHORIZED, PROVIDER_STATE_SUCCEEDED,
+        PROVIDER_STATE_CANCELLED };
+    struct payment payment = payment_in(PAYMENT_AUTHORIZED);
+    struct attempt attempt = attempt_on(&payment, ATTEMPT_CAPTURE, PHASE_CONFIRMING), still;
+    enum provider_state end = last[_i / 6];
+    int rest[] = { 0, 1, 2 }, code = _i % 6;
+
+    testdb_value("UPDATE attempts SET amount = 3000, target = 5000, final = false WHERE id = '%s' RETURNING id",
+        attempt.id);
+    for (int left = 3; left > 0; left--) {
+        int pick = code % left;
+        int64_t captured[] = { 0, 2000, 5000 };
+        struct snapshot snapshot = said_of(&payment, rest[pick] == 2 ? end : PROVIDER_STATE_AUTHORIZED);
+        snapshot.captured = captured[rest[pick]];
+        code /= left;
+        rest[pick] = rest[left - 1];
+        apply(&payment, &snapshot);
+        apply(&payment, &snapshot);
+        ok(attempt_get(&ctx, attempt.id, &still));
+        ck_assert_int_eq(still.status, payment.amount_captured.minor < 5000 ? ATTEMPT_OPEN : ATTEMPT_SUCCEEDED);
+    }
+    ck_assert_int_eq(payment.status, end == PROVIDER_STATE_AUTHORIZED ? PAYMENT_AUTHORIZED : PAYMENT_SUCCEEDED);
+    ck_assert_int_eq(payment.amount_captured.minor, 5000);
+    ck_assert_int_eq(payment_capturable(&payment), end == PROVIDER_STATE_AUTHORIZED ? 5000 : 0);
+    ck_assert_int_eq(balance(&payment, "stripe:receivable"), 5000);
+    ck_assert_int_eq(counted("SELECT count(*) FROM events WHERE object_id = '%s' AND type = 'payment.succeeded'",
+                         payment.id),
+        end != PROVIDER_STATE_AUTHORIZED);
+}
+END_TEST
+
 START_TEST(test_a_decline_ends_or_waits)
 {
     bool automatic = _i == 0;
@@ -477,6 +512,7 @@ int main(void)
     tcase_add_loop_test(books, test_the_same_word_twice_changes_nothing, 0, 6);
     tcase_add_loop_test(books, test_order_does_not_matter, 0, 24);
     tcase_add_test(books, test_an_old_word_takes_nothing_back);
+    tcase_add_loop_test(books, test_parts_add_up_in_any_order, 0, 18);
     tcase_add_loop_test(books, test_a_decline_ends_or_waits, 0, 2);
     tcase_add_test(books, test_a_known_decline_is_no_news);
     tcase_add_test(books, test_success_forgets_the_failure);

@@ -59,6 +59,7 @@ struct attempt attempt_on(const struct payment *payment, enum attempt_operation 
         .status = ATTEMPT_OPEN,
         .phase = phase,
         .amount = payment->amount.minor,
+        .final = true,
         .method = payment->method_id,
         .confirms = phase != PHASE_WAITING,
         .created_by = "test",
