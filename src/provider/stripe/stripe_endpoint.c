@@ -7,7 +7,7 @@
 #include "http/form.h"
 #include "provider/stripe/stripe.h"
 
-#define PAGES 2         // of 100, of one account; Stripe allows sixteen
+#define PAGES 2 // of 100, of one account; Stripe allows sixteen
 #define MARK "made_by"
 #define US "till"
 
@@ -84,7 +84,8 @@ struct error *stripe_list_endpoints(struct ctx *ctx, struct event_endpoint **out
 
     TRY(stripe_each(ctx, "/v1/webhook_endpoints", "", PAGES, visit_endpoint, &found, &complete));
     if (!complete) { // one of ours may be among the rest, and would be made a second time
-        struct error *error = error_new(ctx, E_PROVIDER_ERROR, "Stripe has more webhook endpoints than can be looked at");
+        struct error *error =
+            error_new(ctx, E_PROVIDER_ERROR, "Stripe has more webhook endpoints than can be looked at");
 
         return error_cause(ctx, error, "the list of webhook endpoints goes on after %d pages", PAGES);
     }
