@@ -163,8 +163,8 @@ struct error *payment_update(struct ctx *ctx, struct payment *payment)
             P(payment->method_fingerprint), P(payment->failure_class), P(payment->failure_code),
             P(payment->failure_message), P(payment->next_action), P(payment->next_action_url),
             P(payment->client_secret), P(payment->cancel_reason), P(payment->checked_at), P(payment->updated_at),
-            P(payment->keeps_method), P(payment->capture_before), P(payment->expiry_warned_at),
-            P(payment->risk_level), P(payment->multicapture)));
+            P(payment->keeps_method), P(payment->capture_before), P(payment->expiry_warned_at), P(payment->risk_level),
+            P(payment->multicapture)));
 }
 
 struct error *payment_checked(struct ctx *ctx, const char *id)
