@@ -15,7 +15,35 @@ function localTimes() {
   }
 }
 
-/** A form is sent once: what is done twice here is done by double clicks. */
+const LOADING_MS = 300; // what is faster needs no word
+
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let loadingTimer;
+
+/** Says that the next page is on its way, or no longer. @param {boolean} on */
+function showLoading(on) {
+  const words = document.getElementById('loading');
+  clearTimeout(loadingTimer);
+  if (on) {
+    loadingTimer = setTimeout(() => {
+      document.getElementById('main')?.setAttribute('aria-busy', 'true');
+      if (words) words.textContent = 'Loading…';
+    }, LOADING_MS);
+    return;
+  }
+  document.getElementById('main')?.removeAttribute('aria-busy');
+  if (words) words.textContent = '';
+}
+
+/** A link that leads to another page here; not one to a file, a new tab, or a place on this page. @param {MouseEvent} event */
+function leadsOn(event) {
+  const link = /** @type {Element} */ (event.target).closest('a[href]');
+  if (!(link instanceof HTMLAnchorElement) || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return false;
+  const samePage = link.pathname === location.pathname && link.search === location.search;
+  return link.origin === location.origin && !link.dataset.file && !link.download && !(link.hash && samePage);
+}
+
+/** A form is sent once: what is done twice here is done by double clicks. One that answers with a file leaves its page as it is. */
 function sendOnce() {
   document.addEventListener('submit', (event) => {
     const form = /** @type {HTMLFormElement} */ (event.target);
@@ -23,11 +51,17 @@ function sendOnce() {
       event.preventDefault();
       return;
     }
+    if (form.dataset.file) return;
     if (form.method === 'post') form.dataset.sent = 'yes';
+    showLoading(true);
+  });
+  document.addEventListener('click', (event) => {
+    if (leadsOn(event)) showLoading(true);
   });
   // back from the next page: it may be sent again
   window.addEventListener('pageshow', () => {
     for (const form of document.forms) delete form.dataset.sent;
+    showLoading(false);
   });
 }
 

@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "customers/customer.h"
 #include "customers/customer_store.h"
+#include "customers/method.h"
 #include "db/db.h"
 #include "events/audit.h"
 #include "pages/admin.h"
@@ -21,6 +22,7 @@
 
 #define PAGE 25
 #define PAYMENTS 20
+#define METHODS 20
 
 struct customers_query {
     const char *q, *cursor;
@@ -139,6 +141,54 @@ static struct error *add_payments(struct ctx *ctx, const char *id, const char *c
     return NULL;
 }
 
+static json_t *method_badge(struct ctx *ctx, const struct method *method)
+{
+    static const struct {
+        enum tone tone;
+        const char *word;
+    } badges[] = {
+        [METHOD_PENDING] = { TONE_MUTED, "Not kept yet" },
+        [METHOD_REQUIRES_ACTION] = { TONE_INFO, "Waits for the payer" },
+        [METHOD_PROCESSING] = { TONE_INFO, "Being verified" },
+        [METHOD_ACTIVE] = { TONE_GOOD, "Kept" },
+        [METHOD_FAILED] = { TONE_BAD, "Failed" },
+        [METHOD_DETACHED] = { TONE_MUTED, "Removed" },
+    };
+
+    if (method->status == METHOD_ACTIVE && method_is_expired(ctx, method))
+        return view_badge(ctx, TONE_WARN, "Expired");
+    if (method->status == METHOD_ACTIVE && instant_is_set(method->remembered_until))
+        return view_badge(ctx, TONE_MUTED, "Remembered");
+    return view_badge(ctx, badges[method->status].tone, badges[method->status].word);
+}
+
+static json_t *method_row(struct ctx *ctx, const struct method *method)
+{
+    const char *kind = method->brand ? method->brand : method->type;
+
+    return json_pack("{ss, ss, so, sb, so, ss, so}", "id", method->id, "label",
+        arena_printf(ctx->arena, "%s%s%s", kind ? view_words(ctx, kind) : "Not chosen yet",
+            method->last4 ? " •••• " : "", method->last4 ? method->last4 : ""),
+        "state", method_badge(ctx, method), "is_default", method->is_default, "until",
+        view_text(method->exp_year ? arena_printf(ctx->arena, "%02d/%d", method->exp_month, method->exp_year) : NULL),
+        "provider", view_words(ctx, method->provider), "created", view_time(ctx, method->created_at));
+}
+
+static struct error *add_methods(struct ctx *ctx, const char *id, json_t *view)
+{
+    const struct method_filter filter = { .customer_id = id, .limit = METHODS };
+    json_t *rows = json_array();
+    struct field_list methods;
+
+    json_object_set_new(view, "methods", rows);
+    TRY(method_list(ctx, &filter, &methods));
+    const struct method *list = methods.items;
+    for (size_t i = 0; i < methods.count; i++)
+        json_array_append_new(rows, method_row(ctx, &list[i]));
+    json_object_set_new(view, "no_methods", json_boolean(!methods.count));
+    return NULL;
+}
+
 static struct error *add_accounts(struct ctx *ctx, const char *id, json_t *view)
 {
     json_t *accounts = json_array();
@@ -193,12 +243,23 @@ static struct error *customer_page(struct request *r, bool revealed)
         json_boolean(!instant_is_set(customer.erased_at) && admin_may(r, "customers:erase")));
     json_object_set_new(view, "may_export", json_boolean(admin_may(r, "customers:reveal")));
     TRY(add_accounts(ctx, customer.id, view));
+    TRY(add_methods(ctx, customer.id, view));
     TRY(add_payments(ctx, customer.id, query.cursor, view));
+    json_object_set_new(view, "all_payments",
+        json_string(view_link(ctx, "/admin/payments", "customer", customer.id, (const char *)NULL)));
+    json_object_set_new(view, "failed_payments",
+        json_string(
+            view_link(ctx, "/admin/payments", "customer", customer.id, "status", "failed", (const char *)NULL)));
     return admin_page(r, 200, "admin/customer", "Customer", view);
 }
 
+/* Also who looked at the masked page is on record. */
 struct error *admin_customer(struct request *r)
 {
+    struct customer customer;
+
+    TRY(customer_get(r->ctx, request_path(r, "id"), &customer));
+    TRY(audit_add(r->ctx, "customer.viewed", customer.id, NULL));
     return customer_page(r, false);
 }
 

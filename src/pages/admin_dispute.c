@@ -47,6 +47,32 @@ static const struct word {
     { "duplicate_payment", "The provider's charge it is taken for", "", false },
 };
 
+/* What convinces a bank, by its reason, and the kind of file that shows it; what has no reason of its own is for all others. */
+static const struct {
+    const char *reason, *kind, *word;
+} helps[] = {
+    { "fraudulent", "customer_communication", "Messages from the customer about this purchase" },
+    { "fraudulent", "shipping_documentation", "That it went to the customer's own address, or was used from there" },
+    { "fraudulent", "customer_signature", "A signature, or another sign that the card's owner bought it" },
+    { "unrecognized", "receipt", "The receipt, with the name that stands on the statement" },
+    { "unrecognized", "customer_communication", "Messages from the customer about this purchase" },
+    { "product_not_received", "shipping_documentation", "Tracking that shows the delivery, to the address given" },
+    { "product_not_received", "service_documentation", "For a service: that it was given, and when" },
+    { "product_not_received", "customer_communication",
+        "Messages in which the customer has it, or was told of a delay" },
+    { "product_unacceptable", "service_documentation", "What was promised, and that it was delivered so" },
+    { "product_unacceptable", "refund_policy", "The refund policy that the customer agreed to" },
+    { "product_unacceptable", "customer_communication", "What you offered when the customer complained" },
+    { "duplicate", "duplicate_documentation", "Both receipts: what each payment was for" },
+    { "credit_not_processed", "refund_policy", "The refund policy, and why it gives no money back here" },
+    { "credit_not_processed", "customer_communication", "What was agreed with the customer" },
+    { "subscription_canceled", "cancellation_policy", "How one cancels, and that the customer was told" },
+    { "subscription_canceled", "service_documentation", "That it was used after the day of cancelling" },
+    { NULL, "receipt", "The receipt" },
+    { NULL, "customer_communication", "Messages from the customer about this purchase" },
+    { NULL, "service_documentation", "That the customer got what was paid for" },
+};
+
 #define WORDS (sizeof words / sizeof *words)
 #define FIRST 2 // shown at once
 
@@ -125,6 +151,35 @@ static json_t *files_view(struct ctx *ctx, const struct field_list *files)
     return rows;
 }
 
+static bool has_kind(const struct field_list *files, const char *kind)
+{
+    const struct evidence_file *list = files->items;
+
+    for (size_t i = 0; i < files->count; i++)
+        if (!strcmp(list[i].kind, kind))
+            return true;
+    return false;
+}
+
+static json_t *checklist(struct ctx *ctx, const char *reason, const struct field_list *files)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < sizeof helps / sizeof *helps; i++) {
+        bool fits = reason ? helps[i].reason && !strcmp(helps[i].reason, reason) : !helps[i].reason;
+        bool given = has_kind(files, helps[i].kind);
+        if (fits)
+            json_array_append_new(list,
+                json_pack("{ss, so}", "word", helps[i].word, "state",
+                    view_badge(ctx, given ? TONE_GOOD : TONE_MUTED, given ? "File added" : "No file yet")));
+    }
+    if (reason && !json_array_size(list)) {
+        json_decref(list);
+        return checklist(ctx, NULL, files);
+    }
+    return list;
+}
+
 static void add_actions(struct request *r, const struct dispute *dispute, json_t *view)
 {
     struct ctx *ctx = r->ctx;
@@ -160,6 +215,7 @@ static struct error *make_view(struct request *r, const struct dispute *dispute,
     json_object_set_new(view, "created", view_time(ctx, dispute->created_at));
     json_object_set_new(view, "files", files_view(ctx, &files));
     json_object_set_new(view, "has_files", json_boolean(files.count > 0));
+    json_object_set_new(view, "checklist", checklist(ctx, dispute->reason ? dispute->reason : "", &files));
     add_actions(r, dispute, view);
     *out = view;
     return NULL;

@@ -355,6 +355,30 @@ static json_t *tiles_view(const struct span *span, const struct field_list *now,
     return tiles;
 }
 
+/* How much may still be lost, whenever it was paid. */
+static struct error *add_risk_tile(struct ctx *ctx, json_t *tiles)
+{
+    struct buf amounts = { .arena = ctx->arena };
+    struct field_list list;
+    int64_t disputes = 0, unknown = 0;
+
+    TRY(inbox_at_risk(ctx, &list));
+    const struct money_at_risk *risks = list.items;
+    for (size_t i = 0; i < list.count; i++) {
+        if (i < CURRENCIES)
+            buf_printf(&amounts, "%s%s", i ? ", " : "", view_money_text(ctx, risks[i].amount));
+        disputes += risks[i].disputes;
+        unknown += risks[i].unknown;
+    }
+    json_array_append_new(tiles,
+        json_pack("{ss, ss, ss, ss}", "label", "At risk now", "value", list.count ? buf_string(&amounts) : "–", "note",
+            list.count ? arena_printf(ctx->arena, "%lld in dispute, %lld without an outcome", (long long)disputes,
+                (long long)unknown)
+                       : "no dispute is open, every outcome is known",
+            "link", unknown && !disputes ? "/admin/payments?status=unknown" : "/admin/disputes?status=open"));
+    return NULL;
+}
+
 static const char *weekday(struct instant instant)
 {
     static const char *const names[] = { "Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday" };
@@ -370,7 +394,9 @@ static struct error *add_today(struct request *r, const struct span *span, json_
 
     TRY(statistics_sums(ctx, from, to, &now));
     TRY(statistics_sums(ctx, instant_add_seconds(from, -7 * DAY), instant_add_seconds(to, -7 * DAY), &then));
-    json_object_set_new(view, "tiles", tiles_view(span, &now, &then));
+    json_t *tiles = tiles_view(span, &now, &then);
+    json_object_set_new(view, "tiles", tiles);
+    TRY(add_risk_tile(ctx, tiles));
     json_object_set_new(view, "compared",
         json_string(arena_printf(ctx->arena, "last %s until %02lld:00 UTC", weekday(ctx->now),
             (long long)((instant_to_unix(to) - instant_to_unix(from)) / HOUR))));

@@ -39,7 +39,7 @@ struct whole {
     struct payment payment;
     struct related related;
     struct story_list story;
-    struct field_list balance, dead, decisions;
+    struct field_list balance, payouts, dead, decisions;
     struct customer customer;
     bool has_customer, revealed;
 };
@@ -68,6 +68,7 @@ static struct error *read_whole(struct ctx *ctx, const char *id, struct whole *o
     TRY(story_related(ctx, &out->payment, &out->related));
     TRY(story_tell(ctx, &out->payment, &out->related, &out->story));
     TRY(story_balance(ctx, &out->related, &out->balance));
+    TRY(story_payouts(ctx, &out->payment, &out->payouts));
     TRY(story_dead_jobs(ctx, &out->related, &out->dead));
     TRY(story_decisions(ctx, &out->related, &out->decisions));
     return read_customer(ctx, out);
@@ -169,6 +170,20 @@ static json_t *money_box(struct ctx *ctx, const struct whole *whole)
             add_money(list, view_minor(ctx, sums[i].fees, sums[i].currency), "Provider's fees", false);
     for (size_t i = 0; i < whole->balance.count; i++)
         add_money(list, view_minor(ctx, sums[i].net, sums[i].currency), "Net at the provider", true);
+    return list;
+}
+
+/* Which payouts took it to the bank. */
+static json_t *payouts(struct request *r, const struct whole *whole)
+{
+    const char *const *ids = whole->payouts.items;
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < whole->payouts.count; i++)
+        json_array_append_new(list,
+            json_pack("{ss, ss?}", "reference", ids[i], "link",
+                admin_may(r, "reports:read") ? arena_printf(r->ctx->arena, "/admin/reconciliation/payouts#%s", ids[i])
+                                             : NULL));
     return list;
 }
 
@@ -414,6 +429,8 @@ static json_t *make_view(struct request *r, const struct whole *whole)
     json_object_set_new(view, "provider_down", json_boolean(breaker_state(ctx, payment->provider) != BREAKER_CLOSED));
     json_object_set_new(view, "next", json_string(next_step(ctx, payment)));
     json_object_set_new(view, "money", money_box(ctx, whole));
+    json_object_set_new(view, "payouts", payouts(r, whole));
+    json_object_set_new(view, "taken", json_boolean(payment->amount_captured.minor > 0));
     json_object_set_new(view, "facts", facts(ctx, whole));
     json_object_set_new(view, "metadata", metadata);
     json_object_set_new(view, "customer", customer_view(r, whole));
@@ -445,11 +462,23 @@ static struct error *show(struct request *r, const char *id, const struct error 
     return refused ? admin_refused(r, refused, page_name, title, view) : admin_page(r, 200, page_name, title, view);
 }
 
+/* Who looked at a person's payment is on record with the person. */
+static struct error *look(struct request *r, const char *id)
+{
+    struct payment payment;
+
+    TRY(payment_get(r->ctx, id, &payment));
+    if (payment.customer_id)
+        TRY(audit_add(r->ctx, "customer.viewed", payment.customer_id,
+            json_in(r->ctx->arena, json_pack("{ss}", "payment", payment.id))));
+    return show(r, payment.id, NULL, false);
+}
+
 /* The id of what belongs to a payment, such as a refund, leads to the payment. */
 struct error *admin_payment(struct request *r)
 {
     const char *id = request_path(r, "id"), *payment;
-    struct error *error = show(r, id, NULL, false);
+    struct error *error = look(r, id);
 
     if (!error || error->code != E_NOT_FOUND || id_is(id, "pay"))
         return error;

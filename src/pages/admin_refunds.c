@@ -13,6 +13,7 @@
 #include "pages/admin_view.h"
 #include "payments/approval.h"
 #include "payments/approval_store.h"
+#include "payments/notice.h"
 #include "payments/payment.h"
 #include "payments/payment_store.h"
 #include "payments/refund.h"
@@ -167,6 +168,20 @@ static const char *why_second_person(struct request *r)
         r->ctx->config->refund_approval_limit);
 }
 
+/* Whether the payer hears of it from us. */
+static struct error *mail_words(struct ctx *ctx, const struct payment *payment, const char **out)
+{
+    const struct notice notice = { .kind = NOTICE_REFUND };
+    const char *email = NULL;
+
+    if (ctx->config->smtp_url)
+        TRY(notice_recipient(ctx, &notice, payment, &email));
+    *out = email                ? "A mail tells the payer, once the provider has done it."
+        : ctx->config->smtp_url ? "No mail goes out: no address of the payer is known."
+                                : "No mail goes out: none is set up here.";
+    return NULL;
+}
+
 /* What will happen, in money, before it does. */
 static struct error *show_effect(struct request *r, const struct payment *payment, const struct typed *typed,
     const struct refund_request *order, const struct error *refused)
@@ -175,14 +190,17 @@ static struct error *show_effect(struct request *r, const struct payment *paymen
     struct money rest = left_of(payment);
     bool needs = approval_is_needed(ctx, payment, order->amount);
     json_t *view = dialog_view(r, payment, typed);
+    const char *mail;
+
+    TRY(mail_words(ctx, payment, &mail));
 
     rest.minor -= order->amount.minor;
     json_object_set_new(view, "effect",
-        json_pack("{so, ss, so, ss, ss, ss, ss?, sb, ss?}", "amount", view_money(ctx, order->amount), "value",
+        json_pack("{so, ss, so, ss, ss, ss, ss?, sb, ss?, ss}", "amount", view_money(ctx, order->amount), "value",
             money_value(ctx->arena, order->amount), "rest", view_money(ctx, rest), "reason",
             view_words(ctx, order->reason), "reason_value", order->reason, "receivable",
             arena_printf(ctx->arena, "%s:receivable", payment->provider), "note", order->note, "approval", needs, "why",
-            needs ? why_second_person(r) : NULL));
+            needs ? why_second_person(r) : NULL, "mail", mail));
     return refused ? admin_refused(r, refused, dialog_page, dialog_title, view)
                    : admin_page(r, 200, dialog_page, dialog_title, view);
 }

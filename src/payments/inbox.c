@@ -66,3 +66,8 @@ struct error *inbox_stuck(struct ctx *ctx, int64_t *out)
 {
     return stuck_count(ctx, instant_add_seconds(ctx->now, -STUCK_SECONDS), out);
 }
+
+struct error *inbox_at_risk(struct ctx *ctx, struct field_list *out)
+{
+    return at_risk_sums(ctx, out);
+}

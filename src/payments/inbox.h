@@ -1,6 +1,7 @@
 #ifndef TILL_PAYMENTS_INBOX_H
 #define TILL_PAYMENTS_INBOX_H
 
+#include "base/money.h"
 #include "events/decision.h"
 
 /* The task inbox: what the decisions that wait are about. */
@@ -19,5 +20,12 @@ MUST_CHECK struct error *inbox_resolve(struct ctx *ctx, const char *id, const ch
 
 /* Payments whose outcome should be known by now; of more than 1000 no more are counted. */
 MUST_CHECK struct error *inbox_stuck(struct ctx *ctx, int64_t *out);
+/* Money of one currency that may still be lost: in disputes and inquiries that are not decided, and in payments of which the
+ * provider has not said what became of them (of those at most 1000). */
+struct money_at_risk {
+    struct money amount;
+    int64_t disputes, unknown;
+};
+MUST_CHECK struct error *inbox_at_risk(struct ctx *ctx, struct field_list *out);
 
 #endif

@@ -17,5 +17,7 @@ MUST_CHECK struct error *subject_rows(struct ctx *ctx, json_t *ids, struct field
 
 /* Unknown or processing without a change since `before`, at most 1000. */
 MUST_CHECK struct error *stuck_count(struct ctx *ctx, struct instant before, int64_t *out);
+/* struct money_at_risk, the largest number of cases first. */
+MUST_CHECK struct error *at_risk_sums(struct ctx *ctx, struct field_list *out);
 
 #endif

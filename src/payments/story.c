@@ -86,6 +86,11 @@ struct error *story_balance(struct ctx *ctx, const struct related *related, stru
     return story_sums(ctx, related->ids, related->receivable, out);
 }
 
+struct error *story_payouts(struct ctx *ctx, const struct payment *payment, struct field_list *out)
+{
+    return story_payout_list(ctx, payment->provider, payment->provider_payment_id, out);
+}
+
 struct error *story_dead_jobs(struct ctx *ctx, const struct related *related, struct field_list *out)
 {
     return story_dead(ctx, related->ids, out);

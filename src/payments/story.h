@@ -75,6 +75,8 @@ MUST_CHECK struct error *story_tell(struct ctx *ctx, const struct payment *payme
 MUST_CHECK struct error *story_balance(struct ctx *ctx, const struct related *related, struct field_list *out);
 /* struct dead_job. */
 MUST_CHECK struct error *story_dead_jobs(struct ctx *ctx, const struct related *related, struct field_list *out);
+/* The provider's ids of the payouts that it went to the bank with (const char *), as far as known. */
+MUST_CHECK struct error *story_payouts(struct ctx *ctx, const struct payment *payment, struct field_list *out);
 /* struct decision, those that wait. */
 MUST_CHECK struct error *story_decisions(struct ctx *ctx, const struct related *related, struct field_list *out);
 

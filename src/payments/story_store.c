@@ -125,3 +125,16 @@ struct error *story_waiting(struct ctx *ctx, const char *ids, struct field_list 
 
     return db_list(ctx, &waiting, PARAMS(P(ids)), waiting_columns, sizeof(struct decision), out);
 }
+
+struct error *story_payout_list(struct ctx *ctx, const char *provider, const char *reference, struct field_list *out)
+{
+    SQL(payouts,
+        "SELECT DISTINCT payout FROM movements WHERE provider = $1 AND payment_reference = $2 AND kind = 'charge'"
+        "   AND payout IS NOT NULL LIMIT 10");
+    struct row {
+        const char *payout;
+    };
+    static const struct field payout_columns[] = { FIELD(struct row, payout), FIELD_END };
+
+    return db_list(ctx, &payouts, PARAMS(P(provider), P(reference)), payout_columns, sizeof(struct row), out);
+}

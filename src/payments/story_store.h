@@ -12,5 +12,8 @@ MUST_CHECK struct error *story_rows(struct ctx *ctx, const char *ids, const char
 MUST_CHECK struct error *story_sums(struct ctx *ctx, const char *ids, const char *receivable, struct field_list *out);
 MUST_CHECK struct error *story_dead(struct ctx *ctx, const char *ids, struct field_list *out);
 MUST_CHECK struct error *story_waiting(struct ctx *ctx, const char *ids, struct field_list *out);
+/* The provider's ids of the payouts that its charges went to the bank with (const char *), as far as known. */
+MUST_CHECK struct error *story_payout_list(struct ctx *ctx, const char *provider, const char *reference,
+    struct field_list *out);
 
 #endif

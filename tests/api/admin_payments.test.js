@@ -196,6 +196,12 @@ describe('a payment', () => {
     assert.ok(!ids(await list({ risk: 'normal' })).includes(risky.id));
     assert.match((await finance.get('/admin/payments/export?risk=elevated')).text, new RegExp(`${risky.id}.*,"elevated"\r\n$`));
     assert.equal((await finance.get('/admin/payments?risk=low')).status, 400);
+    assert.match(await shown(risky.id), /No payout is known to have it yet/);
+    await till.db.value(`INSERT INTO movements (provider, reference, kind, source, payment_reference, amount, fee, currency, source_amount, source_currency, payout, composed, created_at, imported_at)
+      VALUES ('stripe', 'txn_risky', 'charge', 'ch_risky', '${risky.provider_payment_id}', 1000, 30, 'USD', 1000, 'USD', 'po_risky', false, now(), now())`);
+    assert.match(await shown(risky.id), /Went to the bank with po_risky/);
+    assert.match((await finance.get(`/admin/payments/${risky.id}`)).text, /href="\/admin\/reconciliation\/payouts#po_risky"/);
+    await till.db.value("DELETE FROM movements WHERE reference = 'txn_risky'"); // the provider has none like this
 
     const moved = await paid(till, { payment_method_id: 'pm_card_avsFail' });
     assert.match(await shown(moved.id), /Postcode Does not match Street Does not match Risk Normal/);

@@ -307,6 +307,8 @@ describe('customers', () => {
   before(async () => {
     const made = await till.api('POST', '/api/v1/customers', { body: { email: 'Canary.Bird@example.org', name: 'Canary Bird', reference: 'user-77', metadata: { plan: 'gold' } } });
     customer = made.body.id;
+    const kept = await till.api('POST', '/api/v1/payment-methods', { body: { customer_id: customer, payment_method_id: 'pm_card_visa' } });
+    assert.equal(kept.status, 201, kept.text);
     await paid(till, { customer_id: customer, description: 'A cage' });
   });
 
@@ -323,11 +325,16 @@ describe('customers', () => {
     assert.match(text(html), /C•••@e•••\.org/);
     assert.match(text(html), /plan gold/);
     assert.match(text(html), /\$10\.00 Succeeded A cage/);
+    assert.match(text(html), /Payment methods Method State Valid until .* Visa •••• 4242 Kept (Default )?\d\d\/20\d\d Stripe pm_/);
   });
 
   test('are seen by who may, and that is on record', async () => {
     const support = await signIn(till, 'support');
     assert.doesNotMatch(await page(`/admin/customers/${customer}`, support), /Show name and e-mail/);
+    const [{ id: payment }] = await till.db.rows(`SELECT id FROM payments WHERE customer_id = '${customer}'`);
+    await page(`/admin/payments/${payment}`, support);
+    const looked = (await audited('customer.viewed', customer)).filter(({ principal }) => principal === support.user.id);
+    assert.deepEqual(looked.map(({ details }) => details?.payment), [undefined, payment], 'that the masked pages were looked at, too');
     assert.equal((await support.post(`/admin/customers/${customer}/reveal`)).status, 403);
     assert.equal((await support.post(`/admin/customers/${customer}/export`)).status, 403);
     assert.deepEqual(await audited('customer.revealed', customer), []);

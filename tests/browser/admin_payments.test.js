@@ -169,6 +169,26 @@ for (const size of [1280, 390]) {
   });
 }
 
+test('a page that takes its time says that it is on its way', async () => {
+  const page = await newPage(browser);
+  await visit(page, till, 'finance', '/admin/payments');
+  await page.route(/status=failed/, (route) => route.fulfill({ status: 204 })); // no page comes
+  await page.getByLabel('Status').selectOption('failed');
+  await page.getByRole('button', { name: 'Show' }).click();
+  await page.getByRole('status').filter({ hasText: 'Loading…' }).waitFor();
+  assert.equal(await page.locator('#main').getAttribute('aria-busy'), 'true');
+  await look(page, 'payments-loading');
+  await page.unroute(/status=failed/);
+  await page.getByRole('button', { name: 'Show' }).click();
+  await page.waitForURL(/status=failed/);
+  assert.equal(await page.locator('#main').getAttribute('aria-busy'), null);
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByTestId('export').click()]);
+  assert.match(file.suggestedFilename(), /^payments-.*\.csv$/);
+  await new Promise((resolve) => setTimeout(resolve, 600)); // longer than the word waits
+  assert.equal(await page.getByText('Loading…').count(), 0, 'a file leaves the page as it is');
+  await page.context().close();
+});
+
 test('everything works without JavaScript', async () => {
   const page = await newPage(browser, { javaScriptEnabled: false });
   const payment = await pay({ amount: usd('20.00') });

@@ -34,7 +34,7 @@ async function open(role, address, options) {
 
 const addresses = () => ({
   overview: '/admin/overview', analytics: '/admin/analytics', tasks: '/admin/tasks', mine: '/admin/tasks?show=mine', task: `/admin/tasks/${made.task}`,
-  customers: '/admin/customers', nobody: '/admin/customers?q=nobody', customer: `/admin/customers/${made.customer}`, erase: `/admin/customers/${made.customer}/erase`, disputes: '/admin/disputes',
+  customers: '/admin/customers', nobody: '/admin/customers?q=nobody', customer: `/admin/customers/${made.customer}`, erase: `/admin/customers/${made.customer}/erase`, disputes: '/admin/disputes', dispute: `/admin/disputes/${made.dispute}`,
   webhooks: '/admin/webhooks', webhook: `/admin/webhooks/${made.event}`, endpoints: '/admin/webhooks/endpoints', endpoint: `/admin/webhooks/endpoints/${made.endpoint}`, delivery: `/admin/webhooks/deliveries/${made.delivery}`,
   reconciliations: '/admin/reconciliation',
   reconciliation: `/admin/reconciliation/${made.report}`, payouts: '/admin/reconciliation/payouts',
@@ -75,13 +75,16 @@ describe('filled', () => {
     await paid(till, { amount: { value: '31.00', currency: 'EUR' } });
     await till.api('POST', '/api/v1/payments', { body: { amount: usd('12.00'), payment_method_id: 'pm_card_visa_chargeDeclined' } });
     await act(till, first.id, 'refund', { amount: usd('2.00') });
-    const contested = await paid(till);
-    await till.sandbox.dashboard('dispute', { payment_intent: contested.provider_payment_id });
+    for (let i = 0; i < 3; i++) {
+      const contested = await paid(till, { reference: `contested-${i}` });
+      await till.sandbox.dashboard('dispute', { payment_intent: contested.provider_payment_id });
+    }
     await till.sandbox.stripe('POST', 'payment_intents', {
       amount: '700', currency: 'usd', payment_method: 'pm_card_visa', confirm: 'true', 'automatic_payment_methods[enabled]': 'true',
       'automatic_payment_methods[allow_redirects]': 'never', description: EVIL,
     });
-    await until(async () => (await hurry(till), (await till.db.value("SELECT count(*) FROM disputes")) === '1'), 'the dispute');
+    await until(async () => (await hurry(till), (await till.db.value('SELECT count(*) FROM disputes')) === '3'), 'the disputes');
+    [made.answered, made.accepted, made.dispute] = (await till.db.rows('SELECT id FROM disputes ORDER BY id')).map(({ id }) => id);
     made.delivery = await until(() => till.db.value('SELECT id FROM deliveries ORDER BY id LIMIT 1'), 'a delivery');
     const answer = await till.api('POST', '/api/v1/maintenance/reconcile', { body: { from: new Date().toISOString().slice(0, 10) } });
     [made.report] = answer.body.result.reconciliations;
@@ -93,7 +96,7 @@ describe('filled', () => {
     made.task = 'dec_00000000000000000000000001';
     made.event = await till.db.value("SELECT id FROM webhook_events WHERE source = 'delivered' ORDER BY id LIMIT 1");
     await till.db.value(`UPDATE webhook_events SET type = '${EVIL.slice(0, 90)}', error = '${EVIL.slice(0, 90)}' WHERE id = '${made.event}'`);
-    await till.db.value(`UPDATE disputes SET reason = '${EVIL}'`);
+    await till.db.value(`UPDATE disputes SET reason = '${EVIL}' WHERE id = '${made.dispute}'`);
     await till.db.value(`INSERT INTO statistics SELECT date_trunc('hour', now(), 'UTC') - make_interval(days => d), m, 'test', 'USD', 'stripe', 'card', c, 2 + d % 5, 9000 + d * 700 % 3100
       FROM generate_series(1, 20) d, (VALUES ('payment', 'succeeded'), ('captured', ''), ('payment', 'failed'), ('error', 'insufficient_funds'), ('error', 'expired_card'),
       ('error', '<b>odd</b>'), ('refund', 'succeeded')) v (m, c)`);
@@ -174,6 +177,58 @@ describe('filled', () => {
     await page.getByTestId('flash').waitFor();
     await page.getByRole('link', { name: 'Settled' }).click();
     await page.getByTestId('task').first().waitFor();
+    await page.context().close();
+  });
+
+  test('a dispute is answered with a file and words, and another accepted on a phone, after saying that one is sure', async () => {
+    const page = await open('risk', '/admin/disputes');
+    await page.getByLabel('State').selectOption('open');
+    await page.getByRole('button', { name: 'Show' }).click();
+    await page.waitForURL(/status=open/);
+    assert.equal(await page.getByTestId('disputes').getByRole('row').count(), 4);
+    await page.getByRole('link', { name: made.answered }).click();
+    assert.match(await page.getByTestId('next').innerText(), /Send evidence in time, or accept the dispute/);
+    assert.match(await page.getByTestId('checklist').innerText(), /No file yet\s+Messages from the customer/);
+    const give = async (name, mimeType, kind) => {
+      await page.getByLabel('What it shows').selectOption(kind);
+      await page.getByLabel(/^File /).setInputFiles({ name, mimeType, buffer: Buffer.from('%PDF-1.4 x') });
+      await page.getByRole('button', { name: 'Add the file' }).click();
+    };
+    await give('chat.html', 'text/html', 'customer_communication');
+    await page.getByTestId('problem').waitFor();
+    assert.match(await page.getByTestId('problem').innerText(), /File must be a PDF, JPEG or PNG/);
+    await isSound(page, 'a file refused');
+    await shot(page, 'rooms-dispute-refused');
+    await give('chat.pdf', 'application/pdf', 'customer_communication');
+    await page.getByText('The file goes along when the evidence is sent.').waitFor();
+    assert.match(await page.getByTestId('checklist').innerText(), /File added\s+Messages from the customer/);
+    assert.match(await page.getByTestId('files').innerText(), /Customer communication\s+1 KB[\s\S]*by Kim risk/);
+    await page.getByLabel(/^What happened/).fill('Bought on the 3rd, downloaded on the 4th.');
+    await page.getByTestId('keep').click();
+    await page.getByText('The provider keeps it; the bank has not got it yet.').waitFor();
+    await isSound(page, 'evidence kept');
+    await shot(page, 'rooms-dispute-kept');
+    await page.getByLabel(/^What happened/).fill('winning_evidence');
+    await page.getByTestId('send').click();
+    await page.getByText('The bank has the evidence.').waitFor();
+    await until(async () => (await hurry(till), await page.reload(), /Dispute won/.test(await page.locator('h1').innerText())), 'the bank decides');
+    assert.equal(await page.getByTestId('evidence').count(), 0, 'there is nothing more to say');
+    await isSound(page, 'a dispute won');
+    await shot(page, 'rooms-dispute-won');
+
+    await resize(page, 390);
+    await page.goto(`${till.url}/admin/disputes/${made.accepted}`);
+    await page.getByTestId('accept').locator('summary').click();
+    await page.getByRole('button', { name: 'Accept the dispute of $10.00' }).click();
+    assert.equal(await page.getByTestId('flash').count(), 0, 'not without the tick');
+    await isSound(page, 'a dispute to accept');
+    await shot(page, 'rooms-dispute-accept');
+    await page.getByLabel('The payer is right, or it is not worth the work').check();
+    await page.getByRole('button', { name: 'Accept the dispute of $10.00' }).click();
+    await page.getByText('The dispute is accepted; the payer keeps the money.').waitFor();
+    assert.match(await page.locator('h1').innerText(), /Dispute lost/);
+    await isSound(page, 'a dispute accepted');
+    await shot(page, 'rooms-dispute-accepted');
     await page.context().close();
   });
 
