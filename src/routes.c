@@ -40,6 +40,8 @@
 #include "payments/erase_api.h"
 #include "payments/evidence.h"
 #include "payments/kinds_api.h"
+#include "payments/mirror.h"
+#include "payments/mirror_api.h"
 #include "payments/payment_api.h"
 #include "payments/payment_view.h"
 #include "payments/reconcile.h"
@@ -147,6 +149,18 @@ const struct route routes[] = {
     { "POST", "/api/v1/customers/{id}/erase", customer_api_erase, ACCESS_API_KEY, .scope = "customers:erase",
         .asked = customer_erase_asked, .shown = customer_shown, .tag = "Customers",
         .summary = "Forget the person, here and at the provider; the books stay and name nobody" },
+
+    /* What the provider bills */
+    { "GET", "/api/v1/subscriptions", subscription_api_list, ACCESS_API_KEY, .scope = "payments:read",
+        .customers = true, .query = subscription_list_query, .shown = subscription_shown, .shown_list = true,
+        .tag = "Subscriptions", .summary = "Subscriptions that the provider runs, as it showed them last, newest first" },
+    { "GET", "/api/v1/subscriptions/{id}", subscription_api_get, ACCESS_API_KEY, .scope = "payments:read",
+        .customers = true, .shown = subscription_shown, .tag = "Subscriptions", .summary = "One subscription" },
+    { "GET", "/api/v1/invoices", invoice_api_list, ACCESS_API_KEY, .scope = "payments:read", .customers = true,
+        .query = invoice_list_query, .shown = invoice_shown, .shown_list = true, .tag = "Subscriptions",
+        .summary = "Invoices that the provider made, as it showed them last, newest first" },
+    { "GET", "/api/v1/invoices/{id}", invoice_api_get, ACCESS_API_KEY, .scope = "payments:read", .customers = true,
+        .shown = invoice_shown, .tag = "Subscriptions", .summary = "One invoice" },
 
     /* Payment methods */
     { "GET", "/api/v1/disputes", dispute_api_list, ACCESS_API_KEY, .scope = "disputes:read",

@@ -14,6 +14,8 @@
 #include "pages/admin.h"
 #include "pages/admin_view.h"
 #include "payments/erase.h"
+#include "payments/mirror.h"
+#include "payments/mirror_store.h"
 #include "payments/payment.h"
 #include "payments/payment_store.h"
 #include "provider/provider.h"
@@ -204,6 +206,35 @@ static struct error *add_accounts(struct ctx *ctx, const char *id, json_t *view)
     return NULL;
 }
 
+/* What the provider bills this customer by itself; the rest is at the provider. */
+static struct error *add_mirrored(struct ctx *ctx, const char *id, json_t *view)
+{
+    const struct mirror_filter filter = { .limit = PAYMENTS, .customer_id = id };
+    json_t *subscriptions = json_array(), *invoices = json_array();
+    struct field_list rows;
+
+    json_object_set_new(view, "subscriptions", subscriptions);
+    json_object_set_new(view, "invoices", invoices);
+    TRY(subscription_rows(ctx, &filter, &rows));
+    const struct subscription *runs = rows.items;
+    for (size_t i = 0; i < rows.count; i++)
+        json_array_append_new(subscriptions,
+            json_pack("{ss, ss, so, so, so}", "reference", runs[i].provider_subscription_id, "state",
+                view_words(ctx, runs[i].status), "until", view_time(ctx, runs[i].period_end), "ends",
+                json_boolean(runs[i].cancel_at_period_end), "created", view_time(ctx, runs[i].created_at)));
+    TRY(invoice_rows(ctx, &filter, &rows));
+    const struct invoice *owed = rows.items;
+    for (size_t i = 0; i < rows.count; i++)
+        json_array_append_new(invoices,
+            json_pack("{ss, so, ss, so, so, so}", "reference", owed[i].provider_invoice_id, "number",
+                view_text(owed[i].number), "state", view_words(ctx, owed[i].status), "amount",
+                view_money(ctx, owed[i].amount_due), "left", view_money(ctx, owed[i].amount_remaining), "created",
+                view_time(ctx, owed[i].created_at)));
+    json_object_set_new(view, "subscribes", json_boolean(json_array_size(subscriptions) > 0));
+    json_object_set_new(view, "invoiced", json_boolean(json_array_size(invoices) > 0));
+    return NULL;
+}
+
 static json_t *notes(const json_t *metadata, struct ctx *ctx)
 {
     json_t *list = json_array(), *value;
@@ -245,6 +276,7 @@ static struct error *customer_page(struct request *r, bool revealed)
     TRY(add_accounts(ctx, customer.id, view));
     TRY(add_methods(ctx, customer.id, view));
     TRY(add_payments(ctx, customer.id, query.cursor, view));
+    TRY(add_mirrored(ctx, customer.id, view));
     json_object_set_new(view, "all_payments",
         json_string(view_link(ctx, "/admin/payments", "customer", customer.id, (const char *)NULL)));
     json_object_set_new(view, "failed_payments",

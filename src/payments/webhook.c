@@ -15,6 +15,7 @@
 #include "events/decision.h"
 #include "jobs/job.h"
 #include "payments/letterbox.h"
+#include "payments/mirror.h"
 #include "payments/payment.h"
 #include "payments/payment_store.h"
 #include "payments/webhook_setup.h"
@@ -248,8 +249,8 @@ static struct error *process_payment(struct ctx *ctx, const struct webhook_event
     return webhook_set_status(ctx, event->id, WEBHOOK_PROCESSED, NULL);
 }
 
-/* What the payer has had kept. */
-static struct error *process_method(struct ctx *ctx, const struct webhook_event *event,
+/* What the payer has had kept, or what the provider bills by itself. */
+static struct error *process_object(struct ctx *ctx, const struct webhook_event *event,
     struct error *(*heard)(struct ctx *ctx, const char *provider, const char *reference, bool *known))
 {
     struct error *error;
@@ -270,11 +271,15 @@ static struct error *process(struct ctx *ctx, const struct webhook_event *event)
 
     switch (provider ? provider->concern(event->type) : CONCERNS_NOTHING) {
     case CONCERNS_SETUP:
-        return process_method(ctx, event, method_setup_heard);
+        return process_object(ctx, event, method_setup_heard);
     case CONCERNS_METHOD:
-        return process_method(ctx, event, method_heard);
+        return process_object(ctx, event, method_heard);
     case CONCERNS_MANDATE:
-        return process_method(ctx, event, method_mandate_heard);
+        return process_object(ctx, event, method_mandate_heard);
+    case CONCERNS_SUBSCRIPTION:
+        return process_object(ctx, event, subscription_heard);
+    case CONCERNS_INVOICE:
+        return process_object(ctx, event, invoice_heard);
     case CONCERNS_ACCOUNT:
         return process_account(ctx, event);
     case CONCERNS_PAYMENT:

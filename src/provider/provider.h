@@ -255,6 +255,22 @@ struct method_change {
     const char *line1, *line2, *city, *state, *postal_code, *country;
 };
 
+/* What the provider bills by itself, as it shows it; statuses and reasons are its own words. */
+struct subscription_view {
+    const char *reference, *customer, *status; // "sub_…"
+    json_t *
+        items; // [{"price", "product", "quantity", "unit_amount": {"value", "currency"}, "interval", "interval_count"}]
+    bool cancel_at_period_end;
+    struct instant period_start, period_end, trial_end, cancel_at, cancelled_at, ended_at, created_at;
+};
+
+struct invoice_view {
+    const char *reference, *customer, *subscription; // "in_…"
+    const char *number, *status, *reason;
+    struct money amount_due, amount_paid, amount_remaining;
+    struct instant due_at, next_attempt_at, paid_at, created_at;
+};
+
 /* What an event is about; the rest is stored and left alone. */
 enum event_concern {
     CONCERNS_NOTHING,
@@ -262,6 +278,8 @@ enum event_concern {
     CONCERNS_SETUP,
     CONCERNS_METHOD,
     CONCERNS_MANDATE,
+    CONCERNS_SUBSCRIPTION,
+    CONCERNS_INVOICE,
     CONCERNS_FRAUD,   // a payment that its payer is likely to contest
     CONCERNS_ACCOUNT, // the one we have with the provider: a person should look
 };
@@ -379,6 +397,10 @@ struct provider {
     struct error *(*fetch_mandate)(struct ctx *ctx, const char *reference, bool *active);
     struct error *(
         *keep_method)(struct ctx *ctx, const char *payment, bool keep, const char *const *types, const char *key);
+
+    /* What the provider bills by itself. */
+    struct error *(*fetch_subscription)(struct ctx *ctx, const char *reference, struct subscription_view *out);
+    struct error *(*fetch_invoice)(struct ctx *ctx, const char *reference, struct invoice_view *out);
 
     /* Evidence is sent again whole; sending the same twice does no harm. */
     struct error *(*send_evidence)(struct ctx *ctx, const struct evidence *evidence);

@@ -3,6 +3,7 @@
 #include "base/ctx.h"
 #include "base/field.h"
 #include "sandbox/balance.h"
+#include "sandbox/billing.h"
 #include "sandbox/disputes.h"
 #include "sandbox/events.h"
 #include "sandbox/intents.h"
@@ -191,6 +192,8 @@ static const struct {
     { "movement", movement },
     { "card_update", card_update },
     { "mandate_end", mandate_end },
+    { "subscription", billing_subscription },
+    { "invoice", billing_invoice },
 };
 
 struct failure *dashboard_do(struct call *call, const char *action, const json_t *asked, json_t **out)

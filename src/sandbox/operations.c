@@ -67,6 +67,9 @@ const struct operation operations[] = {
     { "POST", "/v1/files", file_create, file_create_params, false },
     { "GET", "/v1/files/{id}", file_get, params_none, false },
 
+    { "GET", "/v1/subscriptions/{id}", subscription_get, params_none, false },
+    { "GET", "/v1/invoices/{id}", invoice_get, params_none, false },
+
     { "GET", "/v1/balance", balance_get, params_none, false },
     { "GET", "/v1/balance_transactions", balance_transaction_list, balance_list_params, false },
     { "GET", "/v1/balance_transactions/{id}", balance_transaction_get, params_none, false },

@@ -67,6 +67,8 @@ struct failure *setup_verify(struct call *call);
 struct failure *setup_list(struct call *call);
 struct failure *setup_attempt_list(struct call *call);
 struct failure *mandate_get(struct call *call);
+struct failure *subscription_get(struct call *call);
+struct failure *invoice_get(struct call *call);
 
 extern const struct param charge_list_params[], charge_update_params[];
 struct failure *charge_get(struct call *call);

@@ -24,6 +24,8 @@ enum kind {
     KIND_TOKEN,
     KIND_MANDATE,
     KIND_FILE,
+    KIND_SUBSCRIPTION,
+    KIND_INVOICE,
     KIND_COUNT,
 };
 

@@ -121,6 +121,13 @@ async function dispute(name = 'dispute') {
   return made[name];
 }
 
+/** One that the provider bills by, once it is known here. */
+async function mirrored(what) {
+  made[what] ??= await till.sandbox.dashboard(what, {}).then(({ id }) =>
+    until(async () => (await till.api('GET', `/api/v1/${what}s/${id}`)).body.id, `the ${what}`));
+  return made[what];
+}
+
 const examples = {
   'POST /api/v1/payments': {
     good: [
@@ -202,6 +209,22 @@ const examples = {
   'GET /api/v1/refunds/{id}': {
     good: [() => [200, `/api/v1/refunds/${made.refund}`]],
     bad: [() => [404, '/api/v1/refunds/ref_00000000000000000000000000']],
+  },
+  'GET /api/v1/subscriptions': {
+    good: [async () => (await mirrored('subscription')) && [200, '/api/v1/subscriptions?status=active']],
+    bad: [() => [400, '/api/v1/subscriptions?limit=0']],
+  },
+  'GET /api/v1/subscriptions/{id}': {
+    good: [async () => [200, `/api/v1/subscriptions/${await mirrored('subscription')}`]],
+    bad: [() => [404, '/api/v1/subscriptions/sub_00000000000000000000000000']],
+  },
+  'GET /api/v1/invoices': {
+    good: [() => [200, '/api/v1/invoices?status=draft']],
+    bad: [() => [400, '/api/v1/invoices?colour=red']],
+  },
+  'GET /api/v1/invoices/{id}': {
+    good: [async () => [200, `/api/v1/invoices/${await mirrored('invoice')}`]],
+    bad: [() => [404, '/api/v1/invoices/inv_00000000000000000000000000']],
   },
   'GET /api/v1/disputes': {
     good: [() => [200, `/api/v1/disputes?payment_id=${made.payment}`]],

@@ -51,7 +51,7 @@ const WHO = [
   ['POST', /^\/admin\/payments\/\{id\}\/(capture|cancel|sync|receipt)$/, 'OAF'],
   ['POST', /^\/admin\/payments\/\{id\}\/(retry|resolve|reveal)$/, 'OAFR'],
 
-  ['GET', /^\/api\/v1\/(payments|payment-methods|refunds|checkout|decisions|disputes)/, ALL],
+  ['GET', /^\/api\/v1\/(payments|payment-methods|refunds|checkout|decisions|disputes|subscriptions|invoices)/, ALL],
   ['POST', /^\/api\/v1\/disputes\/\{id\}\/(evidence|files|accept)$/, 'OAFR'],
   ['GET', /^\/api\/v1\/customers\/\{id\}\/export$/, 'OAFR'],
   ['GET', /^\/api\/v1\/customers/, ALL],

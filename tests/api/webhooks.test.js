@@ -6,9 +6,10 @@ const { after, before, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
 const crypto = require('node:crypto');
 const fs = require('node:fs');
+const http = require('node:http');
 const path = require('node:path');
 const { WEBHOOK_SECRET, sleep, startTill, top, until } = require('../lib/till.js');
-const { act, closed, comesTo, get, isProblem, oracle, paid, pay, pointers, resolves, statusOf, usd } = require('./books.js');
+const { act, closed, comesTo, get, isProblem, newKey, oracle, paid, pay, pointers, resolves, statusOf, usd } = require('./books.js');
 
 const ADDRESSES = ['/api/v1/webhooks/stripe', '/api/v1/payments/webhooks/stripe', '/webhooks/stripe', '/api/webhooks/stripe'];
 const vectors = JSON.parse(fs.readFileSync(
@@ -170,6 +171,43 @@ describe('coming in', { concurrency: 4 }, () => {
     const notices = acting.filter(([, , concern]) => concern === 'ACCOUNT').map(([, type]) => type);
     assert.deepEqual((await rows()).filter(({ status }) => status !== 'ignored').map(({ type }) => type).sort(), notices.sort());
     assert.equal(await till.db.value("SELECT count(*) FROM decisions WHERE kind = 'provider_notice'"), String(notices.length));
+  });
+
+  test('subscriptions and invoices of the provider are mirrored: what it says now is kept, and can be read', async () => {
+    const { body: customer } = await till.api('POST', '/api/v1/customers', { body: { reference: 'subscriber' }, key: newKey() });
+    await paid(till, { customer_id: customer.id });
+    const account = await till.db.value(`SELECT reference FROM customer_accounts WHERE customer_id = '${customer.id}'`);
+    const made = async (what, asked) => (await till.sandbox.dashboard(what, asked));
+    const shown = (what, query) => till.api('GET', `/api/v1/${what}?${query}`).then(({ body }) => body.data);
+    const comes = (what, query, status) => until(async () => (await shown(what, query)).some((one) => one.status === status) && (await shown(what, query))[0], `${what} ${status}`);
+    const there = await made('subscription', { customer: account, set: { status: 'trialing' } });
+    const ours = await comes('subscriptions', `customer_id=${customer.id}`, 'trialing');
+    assert.match(ours.id, /^sub_[0-9a-z]{26}$/);
+    assert.deepEqual([ours.provider_subscription_id, ours.customer_id, ours.provider_customer_id], [there.id, customer.id, account]);
+    assert.deepEqual(ours.items.map(({ quantity, unit_amount: price, interval, interval_count: every }) => [quantity, price, interval, every]), [[1, usd('20.00'), 'month', 1]]);
+    assert.equal(Date.parse(ours.current_period_end) - Date.parse(ours.current_period_start), 30 * 86400000);
+    await made('subscription', { subscription: there.id, set: { status: 'active', cancel_at_period_end: true } });
+    assert.equal((await comes('subscriptions', 'status=active', 'active')).cancel_at_period_end, true);
+
+    const parent = { type: 'subscription_details', quote_details: null, subscription_details: { subscription: there.id, metadata: {} } };
+    const invoice = await made('invoice', { customer: account, set: { status: 'open', number: 'A-1', billing_reason: 'subscription_cycle', parent } });
+    const open = await comes('invoices', `subscription_id=${ours.id}`, 'open');
+    assert.match(open.id, /^inv_/);
+    assert.deepEqual([open.number, open.amount_due, open.amount_remaining, open.subscription_id, open.reason], ['A-1', usd('20.00'), usd('20.00'), ours.id, 'subscription_cycle']);
+    await made('invoice', { invoice: invoice.id, event: 'invoice.paid', set: { status: 'paid', amount_paid: 2000, amount_remaining: 0, status_transitions: { paid_at: 1790000000 } } });
+    const settled = await comes('invoices', `customer_id=${customer.id}`, 'paid');
+    assert.deepEqual([settled.id, settled.amount_paid, settled.amount_remaining, Date.parse(settled.paid_at) / 1000], [open.id, usd('20.00'), usd('0.00'), 1790000000]);
+    assert.equal((await till.api('GET', `/api/v1/invoices/${invoice.id}`)).body.id, open.id, "by the provider's id");
+    assert.equal(await till.db.value("SELECT count(*) FROM ledger_entries WHERE source LIKE 'inv%'"), '0');
+
+    await till.db.value(`UPDATE mirrored_subscriptions SET asked_at = asked_at + interval '1 day', status = 'later' WHERE id = '${ours.id}'`);
+    const { rows: [late] } = { rows: await till.db.rows(`SELECT id FROM webhook_events WHERE object_id = '${there.id}' LIMIT 1`) };
+    await till.api('POST', '/api/v1/webhooks/replay', { body: { event_id: late.id }, key: newKey() });
+    await until(async () => (await till.db.value(`SELECT count(*) FROM webhook_events WHERE object_id = '${there.id}' AND status = 'stored'`)) === '0', 'the replay');
+    assert.equal((await till.api('GET', `/api/v1/subscriptions/${ours.id}`)).body.status, 'later', 'the later look stays');
+    await made('invoice', { invoice: invoice.id, event: 'invoice.deleted', delete: true });
+    await comes('invoices', `customer_id=${customer.id}`, 'deleted');
+    isProblem(await till.api('GET', '/api/v1/subscriptions/sub_none'), 404, 'NOT_FOUND');
   });
 
   test('a bank that warns of fraud is something for a person, and the payment', async () => {
@@ -395,6 +433,38 @@ describe('till stripe setup', () => {
     assert.equal(await till.db.value(`SELECT principal_kind FROM audit_log WHERE action = 'webhook.endpoint_created' AND object = '${id}'`), 'command');
     assert.match(await setup(), new RegExp(`^${id} is as it should be: `));
     assert.match((await till.command('doctor')).stdout, /webhooks of Stripe can be verified/);
+  });
+
+  test('refuses a key of the other mode, and a list whose end it cannot see: nothing is kept or left there', async () => {
+    const calls = [], url = `${till.url}/api/v1/webhooks/stripe`, before = await endpoints();
+    const live = { id: 'we_live', object: 'webhook_endpoint', url, livemode: true, secret: 'whsec_live', enabled_events: ['*'], status: 'enabled', metadata: {} };
+    let page = { object: 'list', data: [], has_more: false };
+    const server = http.createServer((request, response) => {
+      calls.push(`${request.method} ${request.url.split('?')[0]}`);
+      request.resume().on('end', () => response.writeHead(200, { 'content-type': 'application/json' }).end(
+        JSON.stringify(request.method === 'GET' ? page : request.method === 'POST' ? live : { id: live.id, object: live.object, deleted: true })));
+    });
+    await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+    const { ...env } = till.env;
+    const refused = async (more) => {
+      Object.assign(till.env, { STRIPE_API_URL: `http://127.0.0.1:${server.address().port}`, ...more });
+      const { code, stderr } = await till.command('stripe', 'setup');
+      Object.assign(till.env, env);
+      assert.notEqual(code, 0);
+      return [stderr, calls.splice(0)];
+    };
+    try {
+      const [said, done] = await refused();
+      assert.match(said, /key is one of live mode, and Till runs in test mode/);
+      assert.deepEqual(done, ['GET /v1/webhook_endpoints', 'POST /v1/webhook_endpoints', 'DELETE /v1/webhook_endpoints/we_live']);
+      page = { object: 'list', has_more: true, data: Array.from({ length: 100 }, (_, i) => ({ ...live, id: `we_${i}`, livemode: false })) };
+      assert.deepEqual((await refused())[1], ['GET /v1/webhook_endpoints', 'GET /v1/webhook_endpoints']);
+      assert.deepEqual((await refused({ STRIPE_SECRET_KEY: 'sk_live_0123456789abcdef' }))[1], [], 'keys of both modes ask nobody');
+    } finally {
+      server.close();
+    }
+    assert.equal(await till.db.value("SELECT count(*) FROM webhook_secrets WHERE endpoint_id = 'we_live'"), '0');
+    assert.deepEqual((await endpoints()).map(({ id }) => id), before.map(({ id }) => id));
   });
 
   test('mends one that was changed at Stripe, and leaves what is not ours', async () => {

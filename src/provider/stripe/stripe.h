@@ -140,6 +140,9 @@ MUST_CHECK struct error *stripe_update_endpoint(struct ctx *ctx, const char *ref
 MUST_CHECK struct error *stripe_delete_endpoint(struct ctx *ctx, const char *reference);
 MUST_CHECK struct error *stripe_list_events(struct ctx *ctx, struct instant since, const char *after, int limit,
     struct provider_event **out, size_t *count);
+MUST_CHECK struct error *stripe_fetch_subscription(struct ctx *ctx, const char *reference,
+    struct subscription_view *out);
+MUST_CHECK struct error *stripe_fetch_invoice(struct ctx *ctx, const char *reference, struct invoice_view *out);
 MUST_CHECK struct error *stripe_list_movements(struct ctx *ctx, const struct movement_query *query,
     struct movement **out, size_t *count, const char **next);
 MUST_CHECK struct error *stripe_balance(struct ctx *ctx, struct money **out, size_t *count);
