@@ -25,14 +25,14 @@
 #define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
 #endif
 
-#define BLOCK_SIZE ((size_t)8 * 1024)
-
 struct block {
     struct block *next;
     size_t size;
     size_t used;
     alignas(max_align_t) unsigned char data[];
 };
+
+#define BLOCK_SIZE ((size_t)4096 - sizeof(struct block) - 16) // with what malloc() adds, a page
 
 struct deferred {
     struct deferred *next;
@@ -117,14 +117,19 @@ void arena_free(struct arena *arena)
     free(arena);
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+static size_t padded_size(size_t size)
 {
     const size_t align = alignof(max_align_t);
     size_t padded;
 
     if (__builtin_add_overflow(size, align - 1 + ARENA_GAP, &padded) || padded > PTRDIFF_MAX / 2)
         out_of_memory();
-    padded &= ~(align - 1);
+    return padded & ~(align - 1);
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+    size_t padded = padded_size(size);
 
     struct block *block = arena->current;
     if (block->size - block->used < padded)
@@ -134,6 +139,18 @@ void *arena_alloc(struct arena *arena, size_t size)
     block->used += padded;
     ASAN_UNPOISON_MEMORY_REGION(piece, size);
     return piece;
+}
+
+bool arena_extend(struct arena *arena, void *piece, size_t size, size_t longer)
+{
+    struct block *block = arena->current;
+    size_t had = padded_size(size), more = padded_size(longer) - had;
+
+    if ((unsigned char *)piece + had != block->data + block->used || block->size - block->used < more)
+        return false;
+    block->used += more;
+    ASAN_UNPOISON_MEMORY_REGION(piece, longer);
+    return true;
 }
 
 void *arena_array(struct arena *arena, size_t count, size_t size)

@@ -1,6 +1,7 @@
 #ifndef TILL_BASE_ARENA_H
 #define TILL_BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Memory that lives as long as one request, job or command. Everything is taken from it, zeroed, and nothing is freed
@@ -18,6 +19,9 @@ void *arena_alloc(struct arena *arena, size_t size);
 
 /* `count` elements of `size` bytes; a product that overflows ends the process. */
 void *arena_array(struct arena *arena, size_t count, size_t size);
+
+/* Makes the piece of `size` bytes that was taken last longer, where it lies; false when it was not the last, or there is no room. */
+bool arena_extend(struct arena *arena, void *piece, size_t size, size_t longer);
 
 char *arena_strdup(struct arena *arena, const char *text);
 char *arena_strndup(struct arena *arena, const char *text, size_t length);

@@ -20,10 +20,12 @@ static char *reserve(struct buf *buf, size_t more)
 
         while (capacity <= needed)
             capacity *= 2;
-        char *data = arena_alloc(buf->arena, capacity);
-        if (buf->length)
-            memcpy(data, buf->data, buf->length);
-        buf->data = data;
+        if (!buf->capacity || !arena_extend(buf->arena, buf->data, buf->capacity, capacity)) {
+            char *data = arena_alloc(buf->arena, capacity);
+            if (buf->length)
+                memcpy(data, buf->data, buf->length);
+            buf->data = data;
+        }
         buf->capacity = capacity;
     }
     return buf->data + buf->length;

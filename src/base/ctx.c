@@ -1,6 +1,9 @@
 #include "base/ctx.h"
 
+#include <assert.h>
 #include <string.h>
+
+#include "base/arena.h"
 
 const char *const principal_kind_names[] = {
     [PRINCIPAL_NONE] = "none",
@@ -12,6 +15,32 @@ const char *const principal_kind_names[] = {
     [PRINCIPAL_PROVIDER] = "provider",
     NULL,
 };
+
+struct ctx *ctx_aside(struct ctx *ctx)
+{
+    struct ctx *aside = arena_alloc(ctx->arena, sizeof *aside);
+
+    assert(!ctx->tx);
+    *aside = *ctx;
+    aside->arena = arena_new();
+    return aside;
+}
+
+static void free_arena(void *arena)
+{
+    arena_free(arena);
+}
+
+struct error *ctx_rejoin(struct ctx *ctx, struct ctx *aside, struct error *error)
+{
+    assert(!aside->tx);
+    ctx->round_trips = aside->round_trips;
+    if (error)
+        arena_defer(ctx->arena, free_arena, aside->arena);
+    else
+        arena_free(aside->arena);
+    return error;
+}
 
 static bool same_word(const char *word, size_t length, const char *scope)
 {

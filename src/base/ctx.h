@@ -7,6 +7,7 @@
 
 struct arena;
 struct config;
+struct error;
 struct db;
 struct tx;
 struct http;
@@ -50,6 +51,13 @@ struct ctx {
     const char *user_agent;          // may be NULL
     int64_t deadline_ms;             // monotonic: a provider may be waited for until then
 };
+
+/* The same context with an arena of its own, for a part of the work whose results are few: what it takes goes with it
+ * (ctx_rejoin), not only when the request ends. Asserts that no transaction is open. */
+struct ctx *ctx_aside(struct ctx *ctx);
+
+/* Ends that part: frees its arena, or has it live as long as that of `ctx` when there is an error, which is returned. */
+struct error *ctx_rejoin(struct ctx *ctx, struct ctx *aside, struct error *error);
 
 bool principal_may(const struct principal *principal, const char *scope);
 

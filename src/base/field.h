@@ -93,6 +93,10 @@ MUST_CHECK struct error *field_read(struct ctx *ctx, const struct field *fields,
 void field_read_text(struct ctx *ctx, const struct field *field, const char *text, const char *pointer, void *out,
     struct error **error);
 
+/* Copies into the context's arena what the members of `object` point to, so that it outlives the one it was read in. The members
+ * are flat, as a row's are. */
+void field_keep(struct ctx *ctx, const struct field *fields, void *object);
+
 /* The struct as a JSON object that belongs to ctx->arena. */
 json_t *field_write(struct ctx *ctx, const struct field *fields, const void *in);
 

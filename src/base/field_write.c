@@ -1,4 +1,5 @@
 #include <assert.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/ctx.h"
@@ -131,4 +132,28 @@ static json_t *write_members(struct ctx *ctx, const struct field *fields, const 
 json_t *field_write(struct ctx *ctx, const struct field *fields, const void *in)
 {
     return json_in(ctx->arena, write_members(ctx, fields, in));
+}
+
+static struct bytes copy_bytes(struct arena *arena, struct bytes bytes)
+{
+    uint8_t *copy = bytes.data ? arena_alloc(arena, bytes.length + 1) : NULL;
+
+    if (copy)
+        memcpy(copy, bytes.data, bytes.length);
+    return (struct bytes){ copy, bytes.length };
+}
+
+void field_keep(struct ctx *ctx, const struct field *fields, void *object)
+{
+    for (const struct field *field = fields; field->kind != FIELD_NONE; field++) {
+        void *member = (char *)object + field->offset;
+
+        assert(field->kind != FIELD_OBJECT && field->kind != FIELD_LIST);
+        if (field->kind == FIELD_TEXT && *(const char **)member)
+            *(const char **)member = arena_strdup(ctx->arena, *(const char **)member);
+        else if (field->kind == FIELD_BYTES)
+            *(struct bytes *)member = copy_bytes(ctx->arena, *(struct bytes *)member);
+        else if (field->kind == FIELD_JSON && *(json_t **)member)
+            json_in(ctx->arena, json_incref(*(json_t **)member));
+    }
 }

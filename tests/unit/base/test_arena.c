@@ -48,6 +48,25 @@ START_TEST(test_pieces_do_not_overlap)
 }
 END_TEST
 
+START_TEST(test_only_the_last_piece_grows_where_it_lies)
+{
+    char *first = arena_alloc(ctx.arena, 20), *last = arena_alloc(ctx.arena, 20);
+
+    memcpy(last, "pay", 4);
+    ck_assert(!arena_extend(ctx.arena, first, 20, 40));
+    ck_assert(arena_extend(ctx.arena, last, 20, 400));
+    ck_assert_str_eq(last, "pay");
+    for (size_t i = 4; i < 400; i++)
+        ck_assert_int_eq(last[i], 0);
+    memset(last, 'x', 400);
+    char *next = arena_alloc(ctx.arena, 20);
+    ck_assert(next >= last + 400);
+    ck_assert_int_eq(*next, 0);
+    ck_assert(!arena_extend(ctx.arena, last, 400, 800));
+    ck_assert(!arena_extend(ctx.arena, next, 20, 100000)); // more than there is room for
+}
+END_TEST
+
 START_TEST(test_a_reset_leaves_nothing_behind)
 {
     for (int round = 0; round < 3; round++) {
@@ -99,6 +118,7 @@ int main(void)
 
     tcase_add_test(test_case, test_memory_is_zeroed_and_aligned);
     tcase_add_test(test_case, test_pieces_do_not_overlap);
+    tcase_add_test(test_case, test_only_the_last_piece_grows_where_it_lies);
     tcase_add_test(test_case, test_a_reset_leaves_nothing_behind);
     tcase_add_test(test_case, test_what_was_deferred_runs_last_first);
     tcase_add_test(test_case, test_text);

@@ -616,6 +616,66 @@ START_TEST(test_what_is_written_can_be_read)
 }
 END_TEST
 
+/* A part of the work with an arena of its own */
+
+struct row {
+    const char *id, *reference;
+    struct bytes sealed, none;
+    json_t *metadata;
+    int64_t number;
+};
+
+static const struct field row_columns[] = {
+    FIELD(struct row, id),
+    FIELD(struct row, reference),
+    FIELD(struct row, sealed),
+    FIELD(struct row, none),
+    FIELD(struct row, metadata),
+    FIELD(struct row, number),
+    FIELD_END,
+};
+
+static struct error *look(struct ctx *aside, struct row *out)
+{
+    *out = (struct row){
+        .id = arena_strdup(aside->arena, "pay_1"),
+        .sealed = { (uint8_t *)arena_strdup(aside->arena, "abc"), 3 },
+        .metadata = json_in(aside->arena, json_pack("{s:s}", "order", "7")),
+        .number = 7,
+    };
+    aside->round_trips++;
+    return NULL;
+}
+
+START_TEST(test_what_is_kept_outlives_the_part_that_read_it)
+{
+    struct ctx *aside = ctx_aside(&ctx);
+    struct row row;
+    int before = ctx.round_trips;
+
+    ok(look(aside, &row));
+    field_keep(&ctx, row_columns, &row);
+    ok(ctx_rejoin(&ctx, aside, NULL));
+    ck_assert_int_eq(ctx.round_trips, before + 1);
+    ck_assert_str_eq(row.id, "pay_1");
+    ck_assert_ptr_null(row.reference);
+    ck_assert_uint_eq(row.sealed.length, 3);
+    ck_assert(memcmp(row.sealed.data, "abc", 3) == 0);
+    ck_assert_ptr_null(row.none.data);
+    ck_assert_str_eq(json_text(&ctx, row.metadata), "{\"order\":\"7\"}");
+    ck_assert_int_eq(row.number, 7);
+}
+END_TEST
+
+START_TEST(test_an_error_outlives_the_part_that_failed)
+{
+    struct ctx *aside = ctx_aside(&ctx);
+    struct error *error = ctx_rejoin(&ctx, aside, error_new(aside, E_CONFLICT, "%s is busy", "pay_1"));
+
+    ck_assert_str_eq(error->detail, "pay_1 is busy");
+}
+END_TEST
+
 START_TEST(test_names)
 {
     ck_assert_int_eq(name_index(capture_names, "manual"), CAPTURE_MANUAL);
@@ -650,6 +710,8 @@ int main(void)
     tcase_add_test(test_case, test_nothing_is_null_or_left_out);
     tcase_add_test(test_case, test_text_that_is_not_utf8_is_written_all_the_same);
     tcase_add_test(test_case, test_what_is_written_can_be_read);
+    tcase_add_test(test_case, test_what_is_kept_outlives_the_part_that_read_it);
+    tcase_add_test(test_case, test_an_error_outlives_the_part_that_failed);
     tcase_add_test(test_case, test_names);
     return base_main(suite);
 }
