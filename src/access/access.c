@@ -198,7 +198,7 @@ static struct error *read_key(struct request *r, json_t *body, const char **out)
 /* The same request is the same method, address and JSON value; white space and the order of members do not matter. */
 static void fingerprint(struct request *r, json_t *body, uint8_t out[32])
 {
-    json_t *rest = json_in(r->ctx->arena, json_copy(body));
+    json_t *rest = json_copy(body);
     struct buf text = { .arena = r->ctx->arena };
     char *dump;
 
@@ -206,6 +206,7 @@ static void fingerprint(struct request *r, json_t *body, uint8_t out[32])
     dump = json_dumps(rest, JSON_SORT_KEYS | JSON_COMPACT);
     buf_printf(&text, "%s %s %s\n%s", r->method, r->route->path, r->path, dump ? dump : "");
     free(dump);
+    json_decref(rest);
     sha256((struct bytes){ (const uint8_t *)text.data, text.length }, out);
 }
 

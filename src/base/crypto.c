@@ -1,13 +1,14 @@
 #include "base/crypto.h"
 
+#include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
-#include <openssl/rand.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/algorithms.h"
@@ -52,7 +53,17 @@ const struct algorithms *crypto_algorithms(void)
 
 void crypto_random(void *out, size_t length)
 {
-    crypto_must(length <= INT32_MAX && RAND_bytes(out, (int)length) == 1);
+    uint8_t *at = out;
+
+    // from the kernel: OpenSSL would keep generators for each thread, some KB that hundreds of threads have
+    while (length > 0) {
+        ssize_t got = getrandom(at, length, 0);
+        crypto_must(got > 0 || (got < 0 && errno == EINTR));
+        if (got < 0)
+            continue;
+        at += got;
+        length -= (size_t)got;
+    }
 }
 
 void sha256(struct bytes data, uint8_t out[32])

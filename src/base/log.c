@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -234,24 +235,28 @@ static void add_ctx(struct line *line, const struct ctx *ctx)
     add_string(line, "principal", principal, sizeof(principal));
 }
 
-static void begin(struct line *line, enum log_level level, const char *event)
+/* Not on the stack: what a thread has once used of that stays its own. */
+static struct line *begin(enum log_level level, const char *event)
 {
+    struct line *line = malloc(sizeof(*line));
+
+    if (!line)
+        return NULL;
     line->length = 0;
     line->full = false;
     put_text(line, "{");
     add_time(line);
     add_string(line, "level", level_names[level], TEXT_AT_MOST);
     add_string(line, "event", event, TEXT_AT_MOST);
+    return line;
 }
 
 /* In one write, so that lines of several processes do not mix. A log that cannot be written stops nobody. */
 static void end(struct line *line)
 {
-    int kept = errno;
-
     memcpy(line->data + line->length, "}\n", 2);
     (void)!write(STDERR_FILENO, line->data, line->length + 2);
-    errno = kept;
+    free(line);
 }
 
 static bool is_wanted(enum log_level level)
@@ -262,7 +267,8 @@ static bool is_wanted(enum log_level level)
 void log_event(struct ctx *ctx, enum log_level level, const char *event, const char *format, ...)
 {
     char message[MESSAGE_AT_MOST + 4];
-    struct line line;
+    int kept = errno;
+    struct line *line;
     va_list arguments;
 
     if (!is_wanted(level))
@@ -270,23 +276,27 @@ void log_event(struct ctx *ctx, enum log_level level, const char *event, const c
     va_start(arguments, format);
     vsnprintf(message, sizeof(message), format, arguments);
     va_end(arguments);
-    begin(&line, level, event);
-    add_string(&line, "message", message, MESSAGE_AT_MOST);
-    add_ctx(&line, ctx);
-    end(&line);
+    line = begin(level, event);
+    if (line) {
+        add_string(line, "message", message, MESSAGE_AT_MOST);
+        add_ctx(line, ctx);
+        end(line);
+    }
+    errno = kept;
 }
 
 void log_line(struct ctx *ctx, enum log_level level, const char *event, json_t *members)
 {
-    struct line line;
+    int kept = errno;
+    struct line *line = is_wanted(level) ? begin(level, event) : NULL;
 
-    if (is_wanted(level)) {
-        begin(&line, level, event);
-        add_ctx(&line, ctx);
-        add_members(&line, members);
-        end(&line);
+    if (line) {
+        add_ctx(line, ctx);
+        add_members(line, members);
+        end(line);
     }
     json_decref(members);
+    errno = kept;
 }
 
 void log_set_level(enum log_level level)
