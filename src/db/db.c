@@ -176,7 +176,7 @@ static struct reply *send_in_tx(struct ctx *ctx, const struct sql *sql, struct p
     struct tx *tx = ctx->tx;
 
     if (!tx->begun) {
-        wire_send(ctx, tx->conn, &begin, NO_PARAMS);
+        wire_send(ctx, tx->conn, &begin, NO_PARAMS)->unread = true;
         tx->start = wire_send(ctx, tx->conn, &start, NO_PARAMS);
         tx->begun = true;
     }
@@ -358,7 +358,7 @@ struct error *db_send(struct ctx *ctx, const struct sql *sql, struct params para
 {
     if (!ctx->tx)
         return db_exec(ctx, sql, params, NULL);
-    send_in_tx(ctx, sql, params);
+    send_in_tx(ctx, sql, params)->unread = true;
     return ctx->tx->waiting < MAX_WAITING ? NULL : settle(ctx, ctx->tx);
 }
 
@@ -449,7 +449,7 @@ static void roll_back(struct ctx *ctx, struct tx *tx)
     for (int i = 0; i < 2 && tx->begun && PQstatus(tx->conn->pg) == CONNECTION_OK; i++) {
         if (i && PQtransactionStatus(tx->conn->pg) == PQTRANS_IDLE)
             break;
-        wire_send(ctx, tx->conn, &statement, NO_PARAMS);
+        wire_send(ctx, tx->conn, &statement, NO_PARAMS)->unread = true;
         wire_receive(ctx, tx->conn);
     }
     ctx->tx = NULL;
@@ -468,7 +468,7 @@ static struct error *commit(struct ctx *ctx, struct tx *tx)
         return error;
     }
     PQsetNoticeReceiver(tx->conn->pg, commit_notice, &local);
-    const struct reply *answer = wire_send(ctx, tx->conn, &statement, NO_PARAMS);
+    struct reply *answer = wire_send(ctx, tx->conn, &statement, NO_PARAMS);
     const struct reply *failed = wire_receive(ctx, tx->conn);
     PQsetNoticeReceiver(tx->conn->pg, pool_notice, NULL);
     bool done = !failed && !strcmp(PQcmdStatus(answer->result), "COMMIT");
@@ -482,6 +482,7 @@ static struct error *commit(struct ctx *ctx, struct tx *tx)
         roll_back(ctx, tx);
         return error;
     }
+    wire_forget(answer);
     ctx->tx = NULL;
     pool_give_back(ctx->db, tx->conn);
     if (local) { // it is lost if the standby takes over now

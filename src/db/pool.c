@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/arena.h"
 #include "base/log.h"
 #include "db/db.h"
 
@@ -43,6 +44,7 @@ struct db *db_open(const char *conninfo, int size)
 static void close_conn(struct conn *conn)
 {
     PQfinish(conn->pg);
+    arena_free(conn->scratch);
     free(conn->prepared);
     free(conn);
 }
@@ -89,6 +91,7 @@ static struct conn *connect_once(const struct db *db)
     assert(conn);
     conn->prepared = calloc(count, 1);
     assert(conn->prepared);
+    conn->scratch = arena_new();
     conn->pg = PQconnectdbParams(keywords, values, 1);
     if (PQstatus(conn->pg) == CONNECTION_OK) {
         PQsetNoticeReceiver(conn->pg, pool_notice, NULL);

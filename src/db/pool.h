@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct arena;
 struct db;
 
 /* A connection, in pipeline mode: what it does not yet know the answer of waits in a list. */
@@ -13,6 +14,7 @@ struct conn {
     bool keeps_statements; // no pooler may give the next transaction to another server
     bool worn;             // not for another user: what it has prepared fits no longer
     uint8_t *prepared;     // one for each statement on the program's list
+    struct arena *scratch; // for the parameters of one statement
     struct reply *first, *last;
 };
 

@@ -133,7 +133,7 @@ static struct reply *expect(struct ctx *ctx, struct conn *conn, const struct sql
 {
     struct reply *reply = arena_alloc(ctx->arena, sizeof *reply);
 
-    *reply = (struct reply){ .sql = sql, .prepares = prepares, .sent = sent == 1 };
+    *reply = (struct reply){ .sql = sql, .prepares = prepares, .sent = sent == 1, .unread = prepares };
     if (conn->last)
         conn->last->next = reply;
     else
@@ -142,26 +142,37 @@ static struct reply *expect(struct ctx *ctx, struct conn *conn, const struct sql
     return reply;
 }
 
+/* libpq copies the parameters into what it is to send; what they are written into here is not needed any longer then, while the
+ * arena of a request lives until a provider has answered. */
+static int send(struct ctx *ctx, struct conn *conn, const struct sql *sql, const char *name, struct params params)
+{
+    struct ctx own = *ctx;
+    own.arena = conn->scratch;
+    const char **values = arena_array(own.arena, params.count + 1, sizeof *values);
+    int *lengths = arena_array(own.arena, params.count + 1, sizeof *lengths);
+    int *formats = arena_array(own.arena, params.count + 1, sizeof *formats);
+
+    for (size_t i = 0; i < params.count; i++)
+        values[i] = param_value(&own, &params.list[i], &lengths[i], &formats[i]);
+    int sent = name ? PQsendQueryPrepared(conn->pg, name, (int)params.count, values, lengths, formats, 0)
+                    : PQsendQueryParams(conn->pg, sql->text, (int)params.count, NULL, values, lengths, formats, 0);
+    arena_reset(conn->scratch);
+    return sent;
+}
+
 struct reply *wire_send(struct ctx *ctx, struct conn *conn, const struct sql *sql, struct params params)
 {
-    const char **values = arena_array(ctx->arena, params.count + 1, sizeof *values);
-    int *lengths = arena_array(ctx->arena, params.count + 1, sizeof *lengths);
-    int *formats = arena_array(ctx->arena, params.count + 1, sizeof *formats);
     int number = conn->keeps_statements ? prepared_as(sql) : -1;
     char name[32];
 
-    for (size_t i = 0; i < params.count; i++)
-        values[i] = param_value(ctx, &params.list[i], &lengths[i], &formats[i]);
     if (number < 0)
-        return expect(ctx, conn, sql, false,
-            PQsendQueryParams(conn->pg, sql->text, (int)params.count, NULL, values, lengths, formats, 0));
+        return expect(ctx, conn, sql, false, send(ctx, conn, sql, NULL, params));
     snprintf(name, sizeof name, "till_%d", number);
     if (!conn->prepared[number]) {
         expect(ctx, conn, sql, true, PQsendPrepare(conn->pg, name, sql->text, 0, NULL));
         conn->prepared[number] = 1; // taken back when the answer is another
     }
-    return expect(ctx, conn, sql, false,
-        PQsendQueryPrepared(conn->pg, name, (int)params.count, values, lengths, formats, 0));
+    return expect(ctx, conn, sql, false, send(ctx, conn, sql, name, params));
 }
 
 void wire_forget(struct reply *reply)
@@ -191,9 +202,10 @@ static void receive_one(struct ctx *ctx, struct conn *conn, struct reply *reply)
     reply->result = PQgetResult(conn->pg);
     if (!reply->result)
         return;
-    arena_defer(ctx->arena, forget, reply);
     while ((more = PQgetResult(conn->pg)) != NULL)
         PQclear(more);
+    if (!reply->unread || !is_good(reply))
+        arena_defer(ctx->arena, forget, reply);
 }
 
 struct reply *wire_receive(struct ctx *ctx, struct conn *conn)
@@ -205,8 +217,11 @@ struct reply *wire_receive(struct ctx *ctx, struct conn *conn)
     for (struct reply *reply = conn->first; reply; reply = reply->next) {
         if (synced)
             receive_one(ctx, conn, reply);
-        if (is_good(reply))
+        if (is_good(reply)) {
+            if (reply->unread)
+                wire_forget(reply);
             continue;
+        }
         if (!failed)
             failed = reply;
         if (reply->prepares)

@@ -11,6 +11,7 @@ struct reply {
     const struct sql *sql;
     bool prepares;    // it is the answer to having the statement prepared
     bool sent;        // false when libpq did not take it
+    bool unread;      // nobody looks at it unless it is a failure: it goes as soon as it was received
     PGresult *result; // as long as ctx->arena, once it was received; NULL when the connection broke before
 };
 
