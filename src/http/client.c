@@ -15,12 +15,15 @@
 #include "base/ctx.h"
 #include "base/instant.h"
 #include "http/guard.h"
+#include "http/trust.h"
 
 #define CONNECT_MS 3000
 #define LOW_SPEED_BYTES 10L
 #define LOW_SPEED_SECONDS 30L
 #define KEEP_SECONDS 60L
 #define BODY_AT_MOST (1024 * 1024)
+#define BUFFER_BYTES 2048L         // held while the answer is waited for; an answer of some KB comes in a few pieces
+#define UPLOAD_BUFFER_BYTES 16384L // the least; held as well, over TLS
 #define HEADER_AT_MOST 255
 
 struct http {
@@ -49,24 +52,6 @@ void http_init(void)
     assert(code == CURLE_OK);
     // libcurl reads a host's name in the encoding of the locale when it turns it into ASCII; ours are UTF-8 always
     setlocale(LC_CTYPE, "C.UTF-8");
-}
-
-struct http *http_open(void)
-{
-    struct http *http = calloc(1, sizeof(*http));
-
-    assert(http);
-    http->curl = curl_easy_init();
-    assert(http->curl);
-    return http;
-}
-
-void http_close(struct http *http)
-{
-    if (!http)
-        return;
-    curl_easy_cleanup(http->curl);
-    free(http);
 }
 
 /* A connection stands and the request is about to go: the one moment before which it is certain that nothing was sent.
@@ -230,10 +215,21 @@ static struct curl_slist *headers_of(struct ctx *ctx, const struct http_request 
         assert(set_code == CURLE_OK);                                                                                  \
     } while (0)
 
-static void set_limits(CURL *curl, const struct http_request *request)
+/* OpenSSL keeps 34 KB for a connection also while it waits, unless told not to. */
+static CURLcode on_tls(CURL *curl, void *tls, void *user)
 {
-    long timeout = request->timeout_ms > 0 ? (long)request->timeout_ms : 1;
+    (void)curl, (void)user;
+    trust_lend(tls);
+    SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS);
+    return CURLE_OK;
+}
 
+/* What is the same for every request of a handle. It is never reset: libcurl keeps the buffer of a request that failed, and would
+ * read into it as much as the size says that is set by then. */
+static void set_once(CURL *curl)
+{
+    SET(CURLOPT_BUFFERSIZE, BUFFER_BYTES);
+    SET(CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES);
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_PROTOCOLS_STR, "http,https"); // refused_address() has said which
     SET(CURLOPT_PROXY, "");
@@ -243,27 +239,36 @@ static void set_limits(CURL *curl, const struct http_request *request)
     SET(CURLOPT_SSL_VERIFYPEER, 1L);
     SET(CURLOPT_SSL_VERIFYHOST, 2L);
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    SET(CURLOPT_CONNECTTIMEOUT_MS, timeout < CONNECT_MS ? timeout : (long)CONNECT_MS);
-    SET(CURLOPT_TIMEOUT_MS, timeout);
+    SET(CURLOPT_CAINFO, NULL);
+    SET(CURLOPT_CAPATH, NULL);
+    SET(CURLOPT_SSL_CTX_FUNCTION, on_tls);
     SET(CURLOPT_LOW_SPEED_LIMIT, LOW_SPEED_BYTES);
     SET(CURLOPT_LOW_SPEED_TIME, LOW_SPEED_SECONDS);
     SET(CURLOPT_MAXAGE_CONN, KEEP_SECONDS);
-    // not CURLOPT_BUFFERSIZE: after a failure the handle keeps its buffer and refuses another size
     SET(CURLOPT_USERAGENT, "Till/" TILL_VERSION);
-    if (request->fresh_connection || request->foreign) {
-        SET(CURLOPT_FRESH_CONNECT, 1L);
-        SET(CURLOPT_FORBID_REUSE, 1L);
-    }
+    SET(CURLOPT_PREREQFUNCTION, on_ready);
+    SET(CURLOPT_WRITEFUNCTION, on_body);
+    SET(CURLOPT_HEADERFUNCTION, on_header);
 }
 
+static void set_limits(CURL *curl, const struct http_request *request)
+{
+    long timeout = request->timeout_ms > 0 ? (long)request->timeout_ms : 1;
+    bool alone = request->fresh_connection || request->foreign;
+
+    SET(CURLOPT_CONNECTTIMEOUT_MS, timeout < CONNECT_MS ? timeout : (long)CONNECT_MS);
+    SET(CURLOPT_TIMEOUT_MS, timeout);
+    SET(CURLOPT_FRESH_CONNECT, alone ? 1L : 0L);
+    SET(CURLOPT_FORBID_REUSE, alone ? 1L : 0L);
+}
+
+/* The handle holds a GET without headers before: see forget(). */
 static void set_request(CURL *curl, const struct http_request *request, struct curl_slist *headers)
 {
     SET(CURLOPT_URL, request->url);
     SET(CURLOPT_HTTPHEADER, headers);
-    if (strcmp(request->method, "GET") == 0) {
-        SET(CURLOPT_HTTPGET, 1L);
+    if (strcmp(request->method, "GET") == 0)
         return;
-    }
     if (strcmp(request->method, "POST") == 0 || request->body.length) {
         SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.length);
         SET(CURLOPT_POSTFIELDS, request->body.length ? (const char *)request->body.data : "");
@@ -271,18 +276,47 @@ static void set_request(CURL *curl, const struct http_request *request, struct c
     SET(CURLOPT_CUSTOMREQUEST, request->method);
 }
 
-static void set_callbacks(CURL *curl, const struct http_request *request, struct exchange *exchange)
+static void set_exchange(CURL *curl, const struct http_request *request, struct exchange *exchange)
 {
-    if (request->foreign) {
-        SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);
-        SET(CURLOPT_OPENSOCKETDATA, exchange);
-    }
-    SET(CURLOPT_PREREQFUNCTION, on_ready);
+    SET(CURLOPT_OPENSOCKETFUNCTION, request->foreign ? on_socket : NULL);
+    SET(CURLOPT_OPENSOCKETDATA, exchange);
     SET(CURLOPT_PREREQDATA, exchange);
-    SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_WRITEDATA, exchange);
-    SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, exchange);
+}
+
+/* What lives in the arena or on the stack. The connections stay. */
+static void forget(CURL *curl)
+{
+    SET(CURLOPT_URL, NULL);
+    SET(CURLOPT_HTTPHEADER, NULL);
+    SET(CURLOPT_POSTFIELDS, NULL);
+    SET(CURLOPT_HTTPGET, 1L); // CURLOPT_POSTFIELDS makes it a POST
+    SET(CURLOPT_CUSTOMREQUEST, NULL);
+    SET(CURLOPT_OPENSOCKETFUNCTION, NULL);
+    SET(CURLOPT_OPENSOCKETDATA, NULL);
+    SET(CURLOPT_PREREQDATA, NULL);
+    SET(CURLOPT_WRITEDATA, NULL);
+    SET(CURLOPT_HEADERDATA, NULL);
+}
+
+struct http *http_open(void)
+{
+    struct http *http = calloc(1, sizeof(*http));
+
+    assert(http);
+    http->curl = curl_easy_init();
+    assert(http->curl);
+    set_once(http->curl);
+    return http;
+}
+
+void http_close(struct http *http)
+{
+    if (!http)
+        return;
+    curl_easy_cleanup(http->curl);
+    free(http);
 }
 
 static void answered(CURL *curl, struct exchange *exchange)
@@ -349,7 +383,7 @@ void http_send(struct ctx *ctx, const struct http_request *request, struct http_
     }
     set_limits(curl, request);
     set_request(curl, request, headers);
-    set_callbacks(curl, request, &exchange);
+    set_exchange(curl, request, &exchange);
     perform(curl, &exchange);
-    curl_easy_reset(curl); // keeps the connections, forgets what lives in the arena
+    forget(curl);
 }

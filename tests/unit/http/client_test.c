@@ -3,8 +3,10 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -72,6 +74,48 @@ START_TEST(test_a_server_that_took_the_request)
     ck_assert_int_eq(fault_server_requests(server), 1);
     ck_assert(response.result == HTTP_ANSWERED || response.cause);
     ck_assert_int_lt(response.took_ms, 3000);
+    fault_server_free(server);
+}
+END_TEST
+
+/* Whatever became of a request, the next one on the same handle is as good as on a new one: a whole answer that is longer than any
+ * buffer, nothing of the headers of the one before, no body of a POST in a GET. */
+START_TEST(test_the_request_after_it)
+{
+    char *body = arena_alloc(lone.arena, 100001);
+    static struct fault script = { FAULT_NONE, NULL };
+
+    memset(body, 'x', 100000);
+    script.answer = fault_answer(200, "", body);
+    struct fault_server *server = fault_server_new(&faults[_i].fault, 1), *after = fault_server_new(&script, 1);
+    send_to(fault_server_url(server), "POST", "amount=100");
+    for (int i = 0; i < 3; i++) {
+        struct http_response response = send_to(fault_server_url(after), i == 2 ? "POST" : "GET", i == 2 ? "n=1" : "");
+        ck_assert_msg(response.result == HTTP_ANSWERED, "after %s: %s", faults[_i].what, response.cause);
+        ck_assert_uint_eq(response.body.length, 100000);
+        ck_assert(memcmp(response.body.data, body, 100000) == 0);
+        ck_assert(strncmp(fault_server_last(after), i == 2 ? "POST " : "GET ", 4) == 0);
+        ck_assert(!strstr(fault_server_last(after), "Content-Length") == (i != 2));
+    }
+    ck_assert_int_eq(fault_server_connections(after), 1);
+    fault_server_free(server);
+    fault_server_free(after);
+}
+END_TEST
+
+START_TEST(test_what_one_answer_said_is_not_said_by_the_next)
+{
+    static struct fault script[2];
+    script[0] =
+        (struct fault){ FAULT_NONE, fault_answer(429, "Retry-After: 7\r\nStripe-Should-Retry: true\r\n", "{}") };
+    script[1] = (struct fault){ FAULT_NONE, fault_answer(200, "", "{}") };
+    struct fault_server *server = fault_server_new(script, 2);
+
+    ck_assert_int_eq(send_to(fault_server_url(server), "POST", "").retry_after, 7);
+    struct http_response response = send_to(fault_server_url(server), "POST", "");
+    ck_assert_int_eq(response.status, 200);
+    ck_assert_int_eq(response.retry_after, 0);
+    ck_assert_ptr_null(response.should_retry);
     fault_server_free(server);
 }
 END_TEST
@@ -289,15 +333,24 @@ START_TEST(test_a_handshake_that_fails)
 }
 END_TEST
 
-/* A TLS server with a certificate that nobody vouches for */
+/* A TLS server whose certificate, for 127.0.0.1, is its own */
 
 struct tls_server {
     int listener;
     SSL_CTX *tls;
-    int handshakes;
+    int requests;
 };
 
-static SSL_CTX *tls_of_nobody(void)
+static X509_EXTENSION *alternative_name(char *name)
+{
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, name);
+
+    ck_assert(extension);
+    return extension;
+}
+
+/* The file gets the certificate. */
+static SSL_CTX *own_tls(int file)
 {
     SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
     EVP_PKEY *key = EVP_RSA_gen(2048);
@@ -311,8 +364,15 @@ static SSL_CTX *tls_of_nobody(void)
     X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC, (const uint8_t *)"127.0.0.1", -1,
         -1, 0);
     X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
+    X509_set_version(certificate, X509_VERSION_3);
+    X509_EXTENSION *extension = alternative_name("IP:127.0.0.1");
+    X509_add_ext(certificate, extension, -1);
+    X509_EXTENSION_free(extension);
     ck_assert(X509_sign(certificate, key, EVP_sha256()) > 0);
     ck_assert(SSL_CTX_use_certificate(tls, certificate) == 1 && SSL_CTX_use_PrivateKey(tls, key) == 1);
+    BIO *out = BIO_new_fd(file, BIO_NOCLOSE);
+    ck_assert(PEM_write_bio_X509(out, certificate) == 1);
+    BIO_free(out);
     X509_free(certificate);
     EVP_PKEY_free(key);
     return tls;
@@ -326,34 +386,54 @@ static void *accept_tls(void *argument)
 
     SSL_set_fd(ssl, socket);
     if (SSL_accept(ssl) == 1) {
-        char byte;
+        char request[4096];
 
-        server->handshakes += SSL_read(ssl, &byte, 1) == 1;
+        server->requests += SSL_read(ssl, request, sizeof(request)) > 0;
+        SSL_write(ssl, OK, sizeof(OK) - 1);
     }
     SSL_free(ssl);
     close(socket);
     return NULL;
 }
 
-START_TEST(test_a_certificate_that_is_not_trusted)
+/* Only a server whose certificate is trusted, and is for its name, gets the request. */
+static const struct {
+    bool trusted;
+    const char *host;
+    enum http_result result;
+} certificates[] = {
+    { false, "127.0.0.1", HTTP_NOT_SENT },
+    { true, "localhost", HTTP_NOT_SENT },
+    { true, "127.0.0.1", HTTP_ANSWERED },
+};
+
+START_TEST(test_certificates)
 {
     struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t length = sizeof(address);
-    struct tls_server server = { .listener = socket(AF_INET, SOCK_STREAM, 0), .tls = tls_of_nobody() };
+    char name[] = "/tmp/till-trust-XXXXXX";
+    int file = mkstemp(name);
+    struct tls_server server = { .listener = socket(AF_INET, SOCK_STREAM, 0), .tls = own_tls(file) };
     pthread_t thread;
 
+    if (certificates[_i].trusted)
+        setenv("SSL_CERT_FILE", name, 1);
     ck_assert(bind(server.listener, (struct sockaddr *)&address, sizeof(address)) == 0);
     ck_assert(listen(server.listener, 1) == 0);
     ck_assert(getsockname(server.listener, (struct sockaddr *)&address, &length) == 0);
     ck_assert(pthread_create(&thread, NULL, accept_tls, &server) == 0);
 
     struct http_response response =
-        send_to(arena_printf(lone.arena, "https://127.0.0.1:%d/", ntohs(address.sin_port)), "POST", "secret=1");
-    ck_assert_int_eq(response.result, HTTP_NOT_SENT);
+        send_to(arena_printf(lone.arena, "https://%s:%d/", certificates[_i].host, ntohs(address.sin_port)), "POST",
+            "secret=1");
+    ck_assert_int_eq(response.result, certificates[_i].result);
     pthread_join(thread, NULL);
-    ck_assert_int_eq(server.handshakes, 0);
+    ck_assert_int_eq(server.requests, response.result == HTTP_ANSWERED);
+    unsetenv("SSL_CERT_FILE");
     close(server.listener);
     SSL_CTX_free(server.tls);
+    close(file);
+    unlink(name);
 }
 END_TEST
 
@@ -418,8 +498,10 @@ int main(void)
 
     lone_use(took);
     tcase_add_loop_test(took, test_a_server_that_took_the_request, 0, (int)(sizeof(faults) / sizeof(faults[0])));
+    tcase_add_loop_test(took, test_the_request_after_it, 0, (int)(sizeof(faults) / sizeof(faults[0])));
     tcase_add_test(took, test_the_request_that_arrives);
     tcase_add_test(took, test_what_the_answer_said);
+    tcase_add_test(took, test_what_one_answer_said_is_not_said_by_the_next);
     tcase_add_test(took, test_headers_of_a_lost_answer_are_not_believed);
     tcase_add_test(took, test_a_header_that_could_break_a_log_is_dropped);
     suite_add_tcase(suite, took);
@@ -437,7 +519,7 @@ int main(void)
     tcase_add_test(not_sent, test_a_connection_that_never_stands);
     tcase_add_test(not_sent, test_a_name_that_does_not_exist);
     tcase_add_test(not_sent, test_a_handshake_that_fails);
-    tcase_add_test(not_sent, test_a_certificate_that_is_not_trusted);
+    tcase_add_loop_test(not_sent, test_certificates, 0, (int)(sizeof(certificates) / sizeof(certificates[0])));
     tcase_add_loop_test(not_sent, test_addresses_that_are_refused, 0, (int)(sizeof(forbidden) / sizeof(forbidden[0])));
     tcase_add_test(not_sent, test_a_header_cannot_smuggle_another);
     tcase_add_test_raise_signal(not_sent, test_no_provider_is_called_in_a_transaction, SIGABRT);
