@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fastcgi.h>
 #include <fcgiapp.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -29,6 +30,7 @@
 #define BODY_MS 15000
 #define STREAM_TIMEOUT_MS 60000 // a client may read what is streamed to it this slowly
 #define QUEUE_MS 1000           // the longest that a queue which others fill is served after stopping
+#define PIECE_BYTES 1024        // of a body, on the stack: what a thread has once used of that stays its own
 #define MAX_PARAMETERS 256
 #define MAX_PARAMETER_BYTES (64 * 1024)
 
@@ -219,7 +221,7 @@ static size_t read_some(FCGX_Request *connection, char *out, size_t room, int64_
 static void drain(FCGX_Request *connection)
 {
     int64_t deadline = monotonic_ms() + DRAIN_DEADLINE_MS;
-    char discarded[4096];
+    char discarded[PIECE_BYTES];
     size_t length = 0, got;
 
     while (length < DRAIN_BYTES && (got = read_some(connection, discarded, sizeof(discarded), deadline)) > 0)
@@ -257,7 +259,7 @@ static struct error *read_body(struct request *r, FCGX_Request *connection, size
 {
     struct buf body = { .arena = r->ctx->arena };
     struct length length;
-    char piece[4096];
+    char piece[PIECE_BYTES];
     size_t got;
 
     if (!parse_length(request_variable(r, "CONTENT_LENGTH"), &length))
@@ -280,6 +282,7 @@ static struct error *read_body(struct request *r, FCGX_Request *connection, size
 
 /* One request */
 
+/* From when the request is read until it is answered libfcgi's buffers are not needed: a provider may be asked meanwhile. */
 static void answer(const struct fcgi_server *server, void *thread, struct request *r, FCGX_Request *connection)
 {
     size_t limit = REQUEST_MAX_BODY;
@@ -291,6 +294,7 @@ static void answer(const struct fcgi_server *server, void *thread, struct reques
     struct error *unread = read_body(r, connection, limit, deadline);
     if (unread && !r->refused)
         r->refused = unread;
+    FCGX_Free(connection, 0);
 
     if (r->refused && !server->handle_refused)
         reply_error(r, r->refused);
@@ -298,10 +302,64 @@ static void answer(const struct fcgi_server *server, void *thread, struct reques
         server->handle(thread, r);
 }
 
-static bool put(FCGX_Request *connection, const struct buf *piece)
+static FCGI_Header record(const FCGX_Request *connection, unsigned char type, size_t length)
 {
-    assert(piece->length <= INT32_MAX);
-    return FCGX_PutStr(piece->data, (int)piece->length, connection->out) >= 0;
+    return (FCGI_Header){
+        .version = FCGI_VERSION_1,
+        .type = type,
+        .requestIdB1 = (unsigned char)(connection->requestId >> 8),
+        .requestIdB0 = (unsigned char)connection->requestId,
+        .contentLengthB1 = (unsigned char)(length >> 8),
+        .contentLengthB0 = (unsigned char)length,
+    };
+}
+
+/* Sends the parts one after the other; false when the web server does not take them. */
+static bool send_parts(int fd, struct iovec *parts, size_t count)
+{
+    struct msghdr message = { .msg_iov = parts, .msg_iovlen = count };
+
+    while (message.msg_iovlen > 0) {
+        ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0)
+            return false;
+        for (size_t left = (size_t)sent; message.msg_iovlen > 0; message.msg_iov++, message.msg_iovlen--) {
+            if (left < message.msg_iov->iov_len) {
+                message.msg_iov->iov_base = (char *)message.msg_iov->iov_base + left;
+                message.msg_iov->iov_len -= left;
+                break;
+            }
+            left -= message.msg_iov->iov_len;
+        }
+    }
+    return true;
+}
+
+/* Sends a piece of the answer as records, and after the last one what ends it. */
+static bool put(FCGX_Request *connection, const struct buf *piece, bool last)
+{
+    const struct {
+        FCGI_Header no_more;
+        FCGI_EndRequestRecord end;
+    } end = { record(connection, FCGI_STDOUT, 0),
+        { record(connection, FCGI_END_REQUEST, sizeof(FCGI_EndRequestBody)),
+            { .protocolStatus = FCGI_REQUEST_COMPLETE } } };
+    size_t done = 0;
+    bool sent = true;
+
+    do {
+        size_t length = piece->length - done < FCGI_MAX_LENGTH ? piece->length - done : FCGI_MAX_LENGTH;
+        FCGI_Header header = record(connection, FCGI_STDOUT, length);
+        struct iovec parts[3] = { { &header, length ? sizeof(header) : 0 }, { piece->data + done, length } };
+
+        done += length;
+        if (last && done == piece->length)
+            parts[2] = (struct iovec){ (void *)&end, sizeof(end) };
+        sent = send_parts(connection->ipcFd, parts, 3);
+    } while (sent && done < piece->length);
+    return sent;
 }
 
 /* Writes what is made piece by piece. One that cannot be made must not look like the end: the connection is cut. */
@@ -320,7 +378,7 @@ static void send_stream(struct request *r, FCGX_Request *connection)
             shutdown(connection->ipcFd, SHUT_RDWR);
             break;
         }
-        if (!put(connection, &piece) || FCGX_FFlush(connection->out) < 0)
+        if (!put(connection, &piece, !more))
             break; // the client went away
         arena_reset(ctx.arena);
     }
@@ -333,7 +391,7 @@ static void send_reply(struct request *r, FCGX_Request *connection)
     struct buf out = { .arena = r->ctx->arena };
 
     reply_write(r, &out);
-    if (put(connection, &out) && r->reply.next)
+    if (put(connection, &out, !r->reply.next) && r->reply.next)
         send_stream(r, connection);
 }
 
@@ -350,8 +408,7 @@ static void serve_connection(struct fcgi *fcgi, void *thread, FCGX_Request *conn
     struct request *r = fcgi->server.request_new(thread);
     answer(&fcgi->server, thread, r, connection);
     send_reply(r, connection);
-    connection->keepConnection = 0;
-    FCGX_Finish_r(connection);
+    FCGX_Free(connection, 1);
 }
 
 /* Threads */
