@@ -288,18 +288,10 @@ static struct error *conclude(struct ctx *ctx, struct payment *payment, struct a
     return said_no(ctx, payment, outcome);
 }
 
-static struct error *charge(struct ctx *ctx, struct payment *payment, struct attempt *attempt, bool fresh)
+static struct error *confirm_at_provider(struct ctx *ctx, struct payment *payment, struct attempt *attempt, bool fresh)
 {
-    if (!payment->provider_payment_id)
-        TRY(create_at_provider(ctx, payment, attempt, fresh));
-    if (!payment->provider_payment_id)
-        return NULL; // not known to exist
-    if (attempt->phase == PHASE_CREATING)
-        TRY(IN_TX(ctx, step_on(ctx, payment, attempt)));
-    if (!attempt->confirms)
-        return NULL; // for the payer's browser
-    failpoint("charge", "after_t2");
     const char *mandate = NULL;
+
     if (attempt->method && payment->customer_id) // a kept one has a customer
         TRY(method_mandate(ctx, payment->provider, attempt->method, &mandate));
     struct outcome outcome = payment_provider(payment)->confirm(ctx,
@@ -314,6 +306,35 @@ static struct error *charge(struct ctx *ctx, struct payment *payment, struct att
             .mandate = mandate,
         });
     return conclude(ctx, payment, attempt, &outcome, fresh, status_after_refusal(payment));
+}
+
+/* One call and its record. Hundreds of payments may wait for the provider at once: what one call has taken is not held while the
+ * next one is waited for. */
+static struct error *aside(struct ctx *ctx, struct payment *payment, struct attempt *attempt, bool fresh,
+    struct error *(*step)(struct ctx *ctx, struct payment *payment, struct attempt *attempt, bool fresh))
+{
+    struct ctx *own = ctx_aside(ctx);
+    struct error *error = step(own, payment, attempt, fresh);
+
+    if (!error) {
+        payment_keep(ctx, payment);
+        attempt_keep(ctx, attempt);
+    }
+    return ctx_rejoin(ctx, own, error);
+}
+
+static struct error *charge(struct ctx *ctx, struct payment *payment, struct attempt *attempt, bool fresh)
+{
+    if (!payment->provider_payment_id)
+        TRY(aside(ctx, payment, attempt, fresh, create_at_provider));
+    if (!payment->provider_payment_id)
+        return NULL; // not known to exist
+    if (attempt->phase == PHASE_CREATING)
+        TRY(IN_TX(ctx, step_on(ctx, payment, attempt)));
+    if (!attempt->confirms)
+        return NULL; // for the payer's browser
+    failpoint("charge", "after_t2");
+    return aside(ctx, payment, attempt, fresh, confirm_at_provider);
 }
 
 /* Under one key as often as it is sent: of a payment that is captured in parts, an earlier try that is still on its way could come

@@ -124,6 +124,14 @@ static struct error *intend_create(struct ctx *ctx, const struct payment *paymen
     return job_add_later(ctx, "payment.resolve", payment->id, FIRST_LOOK);
 }
 
+static struct error *intend(struct ctx *ctx, const struct payment *payment, const struct attempt *attempt,
+    const char *receipt_email)
+{
+    struct ctx *own = ctx_aside(ctx);
+
+    return ctx_rejoin(ctx, own, IN_TX(own, intend_create(own, payment, attempt, receipt_email)));
+}
+
 /* The first in the configured order that takes the currency and amount and is up. */
 static struct error *select_provider(struct ctx *ctx, struct money amount, const struct provider **out)
 {
@@ -255,7 +263,7 @@ struct error *payment_create(struct ctx *ctx, const struct payment_request *aske
     attempt.confirms = out->confirmation == CONFIRMATION_AUTOMATIC;
     attempt.off_session = request->off_session;
     failpoint("charge", "before_t1");
-    TRY(IN_TX(ctx, intend_create(ctx, out, &attempt, request->receipt_email)));
+    TRY(intend(ctx, out, &attempt, request->receipt_email));
     return attempt_perform(ctx, out, &attempt, true);
 }
 

@@ -268,6 +268,16 @@ static const struct field attempt_columns[] = {
     FIELD_END,
 };
 
+void payment_keep(struct ctx *ctx, struct payment *payment)
+{
+    field_keep(ctx, columns, payment);
+}
+
+void attempt_keep(struct ctx *ctx, struct attempt *attempt)
+{
+    field_keep(ctx, attempt_columns, attempt);
+}
+
 struct error *attempt_insert(struct ctx *ctx, const struct attempt *attempt)
 {
     SQL(insert,

@@ -77,6 +77,10 @@ struct attempt {
     struct instant created_at;
 };
 
+/* Has them outlive the context that they were read in. */
+void payment_keep(struct ctx *ctx, struct payment *payment);
+void attempt_keep(struct ctx *ctx, struct attempt *attempt);
+
 MUST_CHECK struct error *attempt_insert(struct ctx *ctx, const struct attempt *attempt);
 /* status, phase, method, provider_request_id, failure, checks, tries. */
 MUST_CHECK struct error *attempt_update(struct ctx *ctx, const struct attempt *attempt);

@@ -37,7 +37,11 @@ struct error *reply_value(struct request *r, int status, json_t *value)
 
 struct error *reply_json(struct request *r, int status, const struct field *shown, const void *object)
 {
-    return reply_value(r, status, field_write(r->ctx, shown, object));
+    struct ctx *own = ctx_aside(r->ctx); // the text is enough from here on
+    const char *text = arena_strdup(r->ctx->arena, json_text(own, field_write(own, shown, object)));
+
+    ctx_rejoin(r->ctx, own, NULL);
+    return answer(r, status, json_media, text, strlen(text));
 }
 
 struct error *reply_list(struct request *r, const struct field *shown, size_t size, const struct field_list *items,
