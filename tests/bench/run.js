@@ -242,18 +242,20 @@ function summary(one) {
 function print(results) {
   const pad = (value, width) => String(value).padStart(width);
   const ms = (us) => (us / 1000).toFixed(us < 10000 ? 2 : 1);
-  console.log('work                     load          req/s    p50 ms    p99 ms  errors  till cpu  pg cpu     MB  pgbench  constant');
+  const added = (value) => (value === null ? '' : value.toFixed(value < 10 ? 2 : 1));
+  console.log('work                     load          req/s    p50 ms    p99 ms   added: p50       p99  errors  till cpu  pg cpu     MB  pgbench  constant');
   for (const one of results) {
     for (const load of one.loads) {
       console.log(`${one.work.padEnd(24)} ${(load.rate ? `${load.rate}/s` : `${load.connections} conn.`).padEnd(10)}` +
-        `${pad(load.per_second.toFixed(0), 9)}${pad(ms(load.p50_us), 10)}${pad(ms(load.p99_us), 10)}${pad(load.errors, 8)}` +
+        `${pad(load.per_second.toFixed(0), 9)}${pad(ms(load.p50_us), 10)}${pad(ms(load.p99_us), 10)}` +
+        `${pad(added(load.added_p50_ms), 13)}${pad(added(load.added_p99_ms), 10)}${pad(load.errors, 8)}` +
         `${pad(load.till_cpu.toFixed(3), 10)}${pad(load.pg_cpu.toFixed(3), 8)}${pad(load.memory_mb.toFixed(1), 7)}` +
         `${pad(load.rate || !load.to_pgbench ? '' : load.to_pgbench.toFixed(2), 9)}${pad(load.rate ? '' : load.to_constant.toFixed(2), 10)}`);
     }
     console.log(`${''.padEnd(24)} ceilings: pgbench ${one.pgbench_per_second ? one.pgbench_per_second.toFixed(0) : '-'} a second (${one.statements} statements), ` +
       `constant answer ${one.constant_per_second.toFixed(0)} a second`);
   }
-  console.log('cpu: seconds for 1,000 requests; MB: memory of all till.fcgi processes; pgbench, constant: ratio to that ceiling');
+  console.log('added: beyond what the provider took for its two answers; cpu: seconds for 1,000 requests; MB: memory of all till.fcgi processes; pgbench, constant: ratio to that ceiling');
 }
 
 // The whole ------------------------------------------------------------------------------------------------------------
