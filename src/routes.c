@@ -175,7 +175,7 @@ const struct route routes[] = {
         .shown = dispute_shown, .tag = "Disputes",
         .summary = "Say nothing against a dispute: the payer keeps the money" },
     { "POST", "/api/v1/disputes/{id}/files", dispute_api_add_file, ACCESS_API_KEY, .scope = "disputes:write",
-        .asked = dispute_file_asked, .shown = evidence_file_shown, .success = 201, .max_body = 1000000, .tag = "Disputes",
+        .asked = dispute_file_asked, .shown = evidence_file_shown, .success = 201, .max_body = EVIDENCE_BODY_AT_MOST, .tag = "Disputes",
         .summary = "Give a file that will go with the evidence" },
     { "GET", "/api/v1/disputes/{id}/files", dispute_api_files, ACCESS_API_KEY, .scope = "disputes:read",
         .shown = evidence_file_shown, .shown_list = true, .tag = "Disputes", .summary = "The files that were given" },
@@ -395,7 +395,7 @@ const struct route routes[] = {
     { "POST", "/admin/disputes/{id}/evidence", admin_dispute_evidence, ACCESS_OPERATOR, .scope = "disputes:write",
         .answer = ANSWER_PAGE, .asked = dispute_evidence_asked, .summary = "Send evidence, or keep it with the provider" },
     { "POST", "/admin/disputes/{id}/files", admin_dispute_file, ACCESS_OPERATOR, .scope = "disputes:write",
-        .answer = ANSWER_PAGE, .max_body = 1000000, .summary = "Add a file to the evidence" },
+        .answer = ANSWER_PAGE, .max_body = EVIDENCE_BODY_AT_MOST, .summary = "Add a file to the evidence" },
     { "POST", "/admin/disputes/{id}/accept", admin_dispute_accept, ACCESS_OPERATOR, .scope = "disputes:write",
         .answer = ANSWER_PAGE, .summary = "Accept a dispute" },
 

@@ -16,7 +16,6 @@
 #include "web/request.h"
 
 #define HERE "/admin/disputes"
-#define FILE_AT_MOST 700000
 #define DAY 86400
 
 static const char page_name[] = "admin/dispute";
@@ -190,6 +189,8 @@ static void add_actions(struct request *r, const struct dispute *dispute, json_t
     json_object_set_new(view, "only_reads", json_boolean(!writes && can_answer(ctx, dispute)));
     json_object_set_new(view, "words", words_view(r, 0, FIRST));
     json_object_set_new(view, "more_words", words_view(r, FIRST, WORDS));
+    json_object_set_new(view, "most",
+        json_string(arena_printf(ctx->arena, "%d.%d MB", EVIDENCE_AT_MOST / 1000000, EVIDENCE_AT_MOST / 100000 % 10)));
     json_object_set_new(view, "kinds", view_options(ctx, evidence_file_kinds, request_form_member(r, "kind")));
 }
 
@@ -293,8 +294,8 @@ static struct error *read_file(struct request *r, struct evidence_upload *out)
         error_add_field(ctx, &error, "#/file", "must be chosen");
     else if (why || !file.content_type)
         error_add_field(ctx, &error, "#/file", "must be a PDF, JPEG or PNG");
-    else if (file.content.length > FILE_AT_MOST)
-        error_add_field(ctx, &error, "#/file", "must have at most 700 KB");
+    else if (file.content.length > EVIDENCE_AT_MOST)
+        error_add_field(ctx, &error, "#/file", "must have at most %d KB", EVIDENCE_AT_MOST / 1000);
     if (error)
         return error;
     out->kind = kind;
@@ -314,6 +315,8 @@ struct error *admin_dispute_file(struct request *r)
     struct error *error = read_file(r, &upload);
     if (!error)
         error = evidence_add_file(r->ctx, &upload, &file);
+    if (error && error->field_count && !strcmp(error->fields[0].pointer, "#/content"))
+        error->fields[0].pointer = "#/file"; // as the form calls it
     return conclude(r, error, &dispute, "The file goes along when the evidence is sent.");
 }
 

@@ -14,8 +14,7 @@
 #include "web/request.h"
 
 #define PAGE 20
-#define WORDS 20000    // of one text
-#define CONTENT 960000 // letters of base64; the sample configurations let a megabyte through
+#define WORDS 20000 // of one text
 
 struct list_query {
     int64_t limit;
@@ -164,7 +163,8 @@ const struct field dispute_file_asked[] = {
     FIELD(struct file_body, kind, .max = 40, .check = check_kind, .summary = "What it shows"),
     FIELD(struct file_body, name, .max = 100, .secret = true, .check = check_evidence_name),
     FIELD(struct file_body, content_type, .max = 40, .check = check_evidence_type),
-    FIELD(struct file_body, content, .max = CONTENT, .secret = true, .summary = "base64, of up to 700 KB"),
+    FIELD(struct file_body, content, .max = EVIDENCE_AT_MOST / 3 * 4, .secret = true,
+        .summary = "base64; all files of a dispute together may have 4.5 MB"),
     FIELD_END,
 };
 

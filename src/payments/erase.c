@@ -19,6 +19,8 @@
 #include "payments/dispute.h"
 #include "payments/dispute_store.h"
 #include "payments/erase_store.h"
+#include "payments/mirror.h"
+#include "payments/mirror_store.h"
 #include "payments/payment.h"
 #include "payments/payment_store.h"
 #include "payments/payment_view.h"
@@ -122,6 +124,8 @@ const struct field customer_data_shown[] = {
     FIELD_LIST_OF(struct customer_data, refunds, struct refund, refund_shown),
     FIELD_LIST_OF(struct customer_data, disputes, struct dispute, dispute_shown),
     FIELD_LIST_OF(struct customer_data, checkout_sessions, struct checkout_view, checkout_shown),
+    FIELD_LIST_OF(struct customer_data, subscriptions, struct subscription, subscription_shown),
+    FIELD_LIST_OF(struct customer_data, invoices, struct invoice, invoice_shown),
     FIELD_END,
 };
 
@@ -168,10 +172,13 @@ struct error *customer_export(struct ctx *ctx, const char *id, struct customer_d
     *out = (struct customer_data){ .customer = arena_alloc(ctx->arena, sizeof *out->customer) };
     TRY(customer_get(ctx, id, out->customer));
     id = out->customer->id;
+    const struct mirror_filter mirrored = { .limit = AT_MOST, .customer_id = id };
     TRY(export_methods(ctx, id, &out->payment_methods));
     TRY(export_payments(ctx, id, &out->payments));
     TRY(export_sessions(ctx, id, &out->checkout_sessions));
     TRY(refund_of_customer(ctx, id, &out->refunds));
     TRY(dispute_of_customer(ctx, id, &out->disputes));
+    TRY(subscription_rows(ctx, &mirrored, &out->subscriptions));
+    TRY(invoice_rows(ctx, &mirrored, &out->invoices));
     return IN_TX(ctx, audit_add(ctx, "customer.exported", id, NULL));
 }

@@ -20,7 +20,7 @@ struct error *customer_erase_task(struct ctx *ctx, const struct job *job);
 /* All that is kept of a customer. */
 struct customer_data {
     struct customer *customer;
-    struct field_list payment_methods, payments, refunds, disputes, checkout_sessions;
+    struct field_list payment_methods, payments, refunds, disputes, checkout_sessions, subscriptions, invoices;
 };
 extern const struct field customer_data_shown[];
 MUST_CHECK struct error *customer_export(struct ctx *ctx, const char *id, struct customer_data *out);

@@ -73,6 +73,27 @@ static const char *file_key(struct ctx *ctx, const struct dispute *dispute, cons
         hex_encode(ctx->arena, (struct bytes){ digest, sizeof digest }));
 }
 
+/* With the last one of each other kind. */
+static struct error *check_size(struct ctx *ctx, const struct dispute *dispute, const struct evidence_upload *upload)
+{
+    size_t sum = upload->content.length;
+    struct error *error = NULL;
+    struct field_list files;
+
+    TRY(dispute_file_rows(ctx, dispute->id, &files));
+    const struct evidence_file *list = files.items;
+    for (size_t i = 0; i < files.count; i++) {
+        bool last = strcmp(list[i].kind, upload->kind) != 0;
+        for (size_t later = i + 1; later < files.count && last; later++)
+            last = strcmp(list[i].kind, list[later].kind) != 0;
+        sum += last ? (size_t)list[i].size : 0;
+    }
+    if (sum > EVIDENCE_AT_MOST)
+        error_add_field(ctx, &error, "#/content", "makes %zu KB of files with the others; the bank takes %d KB in all",
+            sum / 1000, EVIDENCE_AT_MOST / 1000);
+    return error;
+}
+
 struct error *evidence_add_file(struct ctx *ctx, const struct evidence_upload *upload, struct evidence_file *out)
 {
     struct dispute dispute;
@@ -80,6 +101,7 @@ struct error *evidence_add_file(struct ctx *ctx, const struct evidence_upload *u
 
     TRY(dispute_get(ctx, upload->dispute_id, &dispute));
     TRY(check_open(ctx, &dispute));
+    TRY(check_size(ctx, &dispute, upload));
     TRY(provider_named(dispute.provider)
             ->upload_file(ctx,
                 &(struct upload){ .key = file_key(ctx, &dispute, upload),

@@ -6,6 +6,10 @@
 
 #include <stdbool.h>
 
+/* Bytes of all files of a dispute together, which is what the provider takes; and of a request that brings one in base64. */
+#define EVIDENCE_AT_MOST 4500000
+#define EVIDENCE_BODY_AT_MOST (EVIDENCE_AT_MOST / 3 * 4 + 2000)
+
 /* A file for the bank, as it comes. */
 struct evidence_upload {
     const char *dispute_id; // ours or the provider's
@@ -26,8 +30,8 @@ extern const struct field evidence_file_shown[];
 /* Words that a file can be of, ending with NULL. */
 extern const char *const evidence_file_kinds[];
 
-/* Gives the provider a file, to go with the evidence. The same file twice is one. E_INVALID_STATUS when none is taken any
- * more. */
+/* Gives the provider a file, to go with the evidence. The same file twice is one, and of a kind the last one
+ * counts. E_INVALID_STATUS when none is taken any more; a field error at `#/content` when all of them are too large. */
 MUST_CHECK struct error *evidence_add_file(struct ctx *ctx, const struct evidence_upload *upload,
     struct evidence_file *out);
 

@@ -32,7 +32,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { DEFAULT_THREADS = 16, MAX_THREADS = 256, STOP_SECONDS = 10, MAX_BODY = 1024 * 1024 };
+enum { DEFAULT_THREADS = 16, MAX_THREADS = 256, STOP_SECONDS = 10, MAX_BODY = 6 * 1024 * 1024 };
 
 static const char newest_version[] = "2026-08-26.dahlia";
 

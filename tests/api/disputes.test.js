@@ -107,6 +107,21 @@ describe('a dispute', { concurrency: 3 }, () => {
     assert.deepEqual(await waiting(other.id), [{ kind: 'dispute', resolution: 'evidence sent' }]);
   });
 
+  test('takes files as large as the bank does, all together, of each kind the last one', async () => {
+    const [dispute] = await contested();
+    const large = (size, letter) => ({ content: Buffer.concat([PDF, Buffer.alloc(size - PDF.length, letter)]).toString('base64') });
+    const first = await file(dispute, large(4400000, 'a'));
+    assert.equal(first.status, 201, first.text.slice(0, 300));
+    assert.equal(first.body.size, 4400000);
+    const more = await file(dispute, { kind: 'other', ...large(200000, 'b') });
+    isProblem(more, 400, 'VALIDATION_ERROR');
+    assert.match(more.body.errors[0].detail ?? more.text, /4600 KB of files with the others; the bank takes 4500 KB/);
+    assert.equal((await file(dispute, large(300000, 'c'))).status, 201, 'in the place of the first');
+    assert.equal((await file(dispute, { kind: 'other', ...large(200000, 'b') })).status, 201);
+    assert.equal((await file(dispute, large(4500001, 'd'))).status, 400);
+    assert.equal((await file(dispute, large(6000000, 'e'))).status, 413);
+  });
+
   test('is listed, and what is wrong is said at once', async () => {
     const [dispute] = await contested();
     const page = await call('GET', '?limit=1&status=open');

@@ -199,6 +199,8 @@ describe('coming in', { concurrency: 4 }, () => {
     assert.deepEqual([settled.id, settled.amount_paid, settled.amount_remaining, Date.parse(settled.paid_at) / 1000], [open.id, usd('20.00'), usd('0.00'), 1790000000]);
     assert.equal((await till.api('GET', `/api/v1/invoices/${invoice.id}`)).body.id, open.id, "by the provider's id");
     assert.equal(await till.db.value("SELECT count(*) FROM ledger_entries WHERE source LIKE 'inv%'"), '0');
+    const all = (await till.api('GET', `/api/v1/customers/${customer.id}/export`)).body;
+    assert.deepEqual([all.subscriptions.map(({ id }) => id), all.invoices.map(({ id }) => id)], [[ours.id], [open.id]]);
 
     await till.db.value(`UPDATE mirrored_subscriptions SET asked_at = asked_at + interval '1 day', status = 'later' WHERE id = '${ours.id}'`);
     const { rows: [late] } = { rows: await till.db.rows(`SELECT id FROM webhook_events WHERE object_id = '${there.id}' LIMIT 1`) };

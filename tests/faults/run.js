@@ -52,7 +52,7 @@ function settings(seed, failpoints) {
   return {
     TILL_FAILPOINTS: failpoints, TILL_WORKERS: String(random.int(1, 3)), TILL_THREADS: random.of(['2', '4', '8']),
     DB_POOL_SIZE: random.of(['2', '2', '10']), PROVIDER_DEADLINE_MS: '800', PROVIDER_TIMEOUT_MS: '2000', BREAKER_SECONDS: '1',
-    BREAKER_THRESHOLD: random.of(['5', '1000']),
+    BREAKER_THRESHOLD: random.of(['5', '1000']), STRIPE_MULTICAPTURE: 'true',
   };
 }
 
