@@ -272,6 +272,7 @@ describe('refunds', () => {
     const { preview, form } = await refundOf(finance, payment.id, { amount: '15.00', note: 'Broken' });
     assert.match(text(preview), /\$15\.00 goes back to the payer's Visa •••• 4242/);
     assert.match(text(preview), /\$25\.00 of the payment is left/);
+    assert.match(text(preview), /No mail goes out: none is set up here/);
     assert.equal((await oracle(till, payment.id)).refunded, 0);
     assert.match(text(await finance.submit(`/admin/payments/${payment.id}/refund`, form)), /\$15\.00 went back to the payer/);
     assert.equal((await oracle(till, payment.id)).refunded, 1500);

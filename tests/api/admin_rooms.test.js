@@ -60,6 +60,7 @@ test('the overview of a new Till says that there is nothing, and what comes next
   assert.match(text(html), /Nothing waits for a person/);
   assert.match(text(html), /No payments in these days/);
   assert.equal(tiles(html).Payments.value, '0');
+  assert.match(text(html), /At risk now – no dispute is open, every outcome is known/);
   assert.equal(tiles(html)['Success rate'].value, '–');
   for (const [address, words] of Object.entries({
     '/admin/tasks': /Nothing waits for a person/, '/admin/customers': /There are no customers yet/, '/admin/webhooks': /No event has come yet/,
@@ -160,6 +161,7 @@ describe('the inbox', () => {
     await until(async () => (await hurry(till), (await get(till, payment.id)).dispute_state === 'open'), 'the dispute');
     const [task] = tasks(await page('/admin/tasks?kind=dispute'));
     assert.match(task.text, /Due in \d+ days/);
+    assert.match(text(await page('/admin/overview')), /At risk now \$\d+\.\d\d \d+ in dispute/);
     const list = text(await page('/admin/disputes'));
     const [dispute] = (await till.api('GET', `/api/v1/disputes?payment_id=${payment.id}`)).body.data;
     assert.match(list, new RegExp(`${dispute.id} \\$10\\.00 Disputed`));
