@@ -128,7 +128,7 @@ static struct error *failure(struct ctx *ctx, struct conn *conn, const struct re
     conn->worn |= is_one_of(state, worn_out);
     if (ctx->tx)
         ctx->tx->again |= is_one_of(state, good_next_time);
-    if (PQstatus(conn->pg) != CONNECTION_OK || is_one_of(state, passing)) {
+    if (pool_is_lost(conn) || is_one_of(state, passing)) {
         error = unavailable(ctx, "");
     } else if (!strcmp(state, "23505")) {
         error = error_new(ctx, E_CONFLICT, "This already exists.");
@@ -162,7 +162,7 @@ static struct error *settle(struct ctx *ctx, struct tx *tx)
     }
     if (!failed)
         return NULL;
-    if (!tx->xid && !tx->fresh && PQstatus(tx->conn->pg) != CONNECTION_OK)
+    if (!tx->xid && !tx->fresh && pool_is_lost(tx->conn))
         tx->again = true; // the server went away before anything was done: the next connection may be good
     return failure(ctx, tx->conn, failed);
 }
@@ -446,7 +446,7 @@ static void roll_back(struct ctx *ctx, struct tx *tx)
 {
     static const struct sql statement = { "rollback", __FILE__, "ROLLBACK" };
 
-    for (int i = 0; i < 2 && tx->begun && PQstatus(tx->conn->pg) == CONNECTION_OK; i++) {
+    for (int i = 0; i < 2 && tx->begun && !pool_is_lost(tx->conn); i++) {
         if (i && PQtransactionStatus(tx->conn->pg) == PQTRANS_IDLE)
             break;
         wire_send(ctx, tx->conn, &statement, NO_PARAMS)->unread = true;
@@ -472,7 +472,7 @@ static struct error *commit(struct ctx *ctx, struct tx *tx)
     const struct reply *failed = wire_receive(ctx, tx->conn);
     PQsetNoticeReceiver(tx->conn->pg, pool_notice, NULL);
     bool done = !failed && !strcmp(PQcmdStatus(answer->result), "COMMIT");
-    if (!done && PQstatus(tx->conn->pg) != CONNECTION_OK) {
+    if (!done && pool_is_lost(tx->conn)) {
         ctx->tx = NULL;
         pool_drop(ctx->db, tx->conn);
         return look_up_commit(ctx, tx);

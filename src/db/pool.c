@@ -130,9 +130,14 @@ void pool_drop(struct db *db, struct conn *conn)
     forget_one(db);
 }
 
+bool pool_is_lost(const struct conn *conn)
+{
+    return conn->cut || PQstatus(conn->pg) != CONNECTION_OK;
+}
+
 void pool_give_back(struct db *db, struct conn *conn)
 {
-    if (conn->worn || PQstatus(conn->pg) != CONNECTION_OK || PQtransactionStatus(conn->pg) != PQTRANS_IDLE) {
+    if (conn->worn || pool_is_lost(conn) || PQtransactionStatus(conn->pg) != PQTRANS_IDLE) {
         pool_drop(db, conn);
         return;
     }

@@ -13,6 +13,7 @@ struct conn {
     PGconn *pg;
     bool keeps_statements; // no pooler may give the next transaction to another server
     bool worn;             // not for another user: what it has prepared fits no longer
+    bool cut;              // libpq could not send, and does not yet call the connection bad
     uint8_t *prepared;     // one for each statement on the program's list
     struct arena *scratch; // for the parameters of one statement
     struct reply *first, *last;
@@ -20,6 +21,9 @@ struct conn {
 
 /* An idle connection, or a new one: *opened says that it was made for this. NULL with *why when none is to be had within 2 s. */
 struct conn *pool_take(struct db *db, bool *opened, const char **why);
+
+/* Whether what was asked last may have got lost on the way, there or back. */
+bool pool_is_lost(const struct conn *conn);
 
 /* Gives it back, or closes it when it is broken or in a transaction. */
 void pool_give_back(struct db *db, struct conn *conn);

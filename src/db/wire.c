@@ -208,6 +208,16 @@ static void receive_one(struct ctx *ctx, struct conn *conn, struct reply *reply)
         arena_defer(ctx->arena, forget, reply);
 }
 
+/* The server's own errors have a state; one without is libpq's. When it could not send, and what it then reads is the last warning of
+ * a server that goes down, it says so while it still calls the connection good (PQgetResult in PostgreSQL 15). */
+static bool is_of_libpq(const struct reply *reply)
+{
+    return reply->sent
+        && (!reply->result
+            || (PQresultStatus(reply->result) == PGRES_FATAL_ERROR
+                && !PQresultErrorField(reply->result, PG_DIAG_SQLSTATE)));
+}
+
 struct reply *wire_receive(struct ctx *ctx, struct conn *conn)
 {
     struct reply *failed = NULL;
@@ -222,8 +232,10 @@ struct reply *wire_receive(struct ctx *ctx, struct conn *conn)
                 wire_forget(reply);
             continue;
         }
-        if (!failed)
+        if (!failed) {
             failed = reply;
+            conn->cut |= is_of_libpq(reply);
+        }
         if (reply->prepares)
             conn->prepared[prepared_as(reply->sql)] = 0;
     }
