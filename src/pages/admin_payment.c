@@ -574,7 +574,10 @@ struct error *admin_payment_cancel(struct request *r)
         return already(r, &payment);
     if (!error)
         error = payment_cancel(r->ctx, payment.id, reason, &payment);
-    return conclude(r, &payment, error, "The payment is cancelled; nothing is charged.");
+    return conclude(r, &payment, error,
+        payment.amount_captured.minor ? arena_printf(r->ctx->arena, "The rest is released; %s was captured.",
+            view_money_text(r->ctx, payment.amount_captured))
+                                      : "The payment is cancelled; nothing is charged.");
 }
 
 struct error *admin_payment_sync(struct request *r)

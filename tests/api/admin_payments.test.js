@@ -12,7 +12,7 @@ let till, finance, support, auditor, developer;
 const HOSTILE = '<script>alert(1)</script>"\'&{{id}}';
 
 before(async () => {
-  till = await startTill({ env: { TILL_REFUND_APPROVAL_LIMIT: '50.00 USD' } });
+  till = await startTill({ env: { TILL_REFUND_APPROVAL_LIMIT: '50.00 USD', STRIPE_MULTICAPTURE: 'true' } });
   [finance, support, auditor, developer] = [
     await signIn(till, 'finance'), await signIn(till, 'support'), await signIn(till, 'auditor'), await signIn(till, 'developer'),
   ];
@@ -231,6 +231,13 @@ describe('a payment', () => {
     assert.ok(answers.every((answer) => answer.status === 303), answers.map((answer) => answer.status).join());
     assert.equal((await get(till, part.id)).amount_captured.value, '6.00');
     assert.equal((await oracle(till, part.id)).captured, 600);
+    const parcels = await paid(till, { capture: false });
+    const first = await finance.submit(`/admin/payments/${parcels.id}/capture`, { amount: '4.00', rest: 'hold', once: once(await finance.get(`/admin/payments/${parcels.id}`)) });
+    assert.match(text(first), /\$4\.00 was captured; \$6\.00 is still held\..*Partly captured.*Next: Capture more, or release the rest\..*Captured \$4\.00.*Still held \$6\.00/);
+    assert.match(text(first), /Release the rest.*The \$6\.00 that are still held are released; what was captured stays/);
+    const rest = await finance.submit(`/admin/payments/${parcels.id}/cancel`, { reason: 'abandoned', once: once(first) });
+    assert.match(text(rest), /The rest is released; \$4\.00 was captured\./);
+    assert.deepEqual([(await get(till, parcels.id)).status, (await oracle(till, parcels.id)).captured], ['succeeded', 400]);
     const other = await finance.get(`/admin/payments/${whole.id}`);
     assert.equal((await finance.post(`/admin/payments/${whole.id}/cancel`, { reason: 'nope', once: once(other) })).status, 400);
     const done = await finance.submit(`/admin/payments/${whole.id}/cancel`, { reason: 'duplicate', once: once(other) });
