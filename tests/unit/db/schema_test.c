@@ -102,6 +102,8 @@ static const struct {
     { "dispute_files", "SI---" },
     { "decisions", "SIU--" },
     { "maintenance_runs", "SIU--" },
+    { "mirrored_subscriptions", "SIU--" },
+    { "mirrored_invoices", "SIU--" },
     { "movements", "SI---" },
     { "reconciliations", "SI---" },
     { "reconciliation_differences", "SI---" },
