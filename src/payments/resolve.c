@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/ctx.h"
 #include "base/failpoint.h"
+#include "base/id.h"
 #include "base/log.h"
 #include "db/db.h"
 #include "events/audit.h"
@@ -164,7 +165,8 @@ static struct error *go_on_attempt(struct ctx *ctx, struct payment *payment, str
 }
 
 /* The intent of a payment that came to nothing is closed, so that nobody who kept its secret can still pay it; also one whose
- * making was given up and that came about all the same. */
+ * making was given up and that came about all the same. Asked anew each time: to cancel twice does no harm, and an error would be
+ * repeated under its key for a day. */
 static struct error *close_there(struct ctx *ctx, struct payment *payment)
 {
     bool nothing = payment->status == PAYMENT_FAILED || payment->status == PAYMENT_CANCELLED;
@@ -175,7 +177,7 @@ static struct error *close_there(struct ctx *ctx, struct payment *payment)
     outcome = payment_provider(payment)->cancel(ctx,
         &(struct cancel_request){
             .reference = payment->provider_payment_id,
-            .key = arena_printf(ctx->arena, "pay:%s:close", payment->id),
+            .key = arena_printf(ctx->arena, "pay:%s:close:%s", payment->id, id_new(ctx, "try")),
         });
     if (outcome.kind == OUTCOME_DONE)
         return apply_provider_state(ctx, payment->id, &outcome.snapshot, payment);

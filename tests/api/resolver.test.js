@@ -236,6 +236,20 @@ describe('faults of the provider', () => {
     }
   });
 
+  test('what was declined is closed there, though closing it met an error that is repeated under its key', async () => {
+    await till.sandbox.dials({
+      ...noWebhooks,
+      rules: [
+        { operation: 'POST /v1/payment_intents/{id}/confirm', action: 'error_500_executed', times: 1 },
+        { operation: 'POST /v1/payment_intents/{id}/cancel', action: 'sticky_500', executed: false, times: 1 },
+      ],
+    });
+    const { body } = await pay(till, { payment_method_id: 'pm_card_chargeDeclined' });
+    await resolves(till, body.id, 'failed');
+    const { provider_payment_id: intent } = await get(till, body.id);
+    await until(async () => (await hurry(till), (await till.sandbox.stripe('GET', `payment_intents/${intent}`)).body.status === 'canceled'), 'it is closed');
+  });
+
   test('the command works the queue when nobody else does', async () => {
     await till.sandbox.dials({ ...noWebhooks, rules: [{ operation: 'POST /v1/payment_intents/{id}/confirm', action: 'error_500_executed', times: 1 }] });
     const { body } = await pay(till);
