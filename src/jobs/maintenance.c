@@ -61,7 +61,7 @@ struct error *maintenance_run(struct ctx *ctx, const char *kind,
     bool *busy)
 {
     json_t *result = NULL;
-    struct started started;
+    struct started started = { 0 };
 
     *busy = false;
     TRY(IN_TX(ctx, begin(ctx, kind, &started, busy)));
