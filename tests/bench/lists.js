@@ -97,8 +97,8 @@ async function exportAll(till, who, count) {
 const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
 
 /** { sizes, lists: [{ name, lines: [few, many], ms: [few, many], ratio }], export: … } */
-async function measureLists({ build, quick }) {
-  const sizes = [FEW, quick ? 100000 : 3000000];
+async function measureLists({ build, quick, payments }) {
+  const sizes = [FEW, payments ?? (quick ? 100000 : 3000000)];
   const stacks = [];
   try {
     for (const count of sizes) {

@@ -64,7 +64,8 @@ function options() {
     else if (args[i] === '--pgbouncer') wanted.pooler = true;
     else if (args[i] === '--requests') wanted.requests = Number(args[++i]);
     else if (args[i] === '--events') wanted.events = Number(args[++i]);
-    else if (args[i].startsWith('-')) throw new Error(`unknown: ${args[i]}; known: --quick --rounds N --seconds S --json FILE --statements --pgbouncer --requests N --events N and names of works`);
+    else if (args[i] === '--payments') wanted.payments = Number(args[++i]);
+    else if (args[i].startsWith('-')) throw new Error(`unknown: ${args[i]}; known: --quick --rounds N --seconds S --json FILE --statements --pgbouncer --requests N --events N --payments N and names of works`);
     else wanted.works.push(args[i]);
   }
   return wanted;
@@ -359,7 +360,7 @@ async function main() {
   if (wanted.statements) return;
   if (works.length) print(works);
   const result = { at: new Date().toISOString(), rounds: wanted.rounds, seconds: wanted.seconds, works };
-  if (!wanted.works.length || others.includes('lists')) printLists(result.lists = await measureLists({ build, quick: wanted.quick }));
+  if (!wanted.works.length || others.includes('lists')) printLists(result.lists = await measureLists({ build, quick: wanted.quick, payments: wanted.payments }));
   for (const name of scenarios) result[name] = await benchLong(wanted, name);
   if (wanted.json) fs.writeFileSync(wanted.json, JSON.stringify(result, null, 1));
 }
