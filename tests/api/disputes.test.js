@@ -110,6 +110,7 @@ describe('a dispute', { concurrency: 3 }, () => {
   test('takes files as large as the bank does, all together, of each kind the last one', async () => {
     const [dispute] = await contested();
     const large = (size, letter) => ({ content: Buffer.concat([PDF, Buffer.alloc(size - PDF.length, letter)]).toString('base64') });
+    await till.sandbox.dials([{ operation: 'POST /v1/files', action: 'delay', ms: 3000, times: 1 }]); // more than a payment may take
     const first = await file(dispute, large(4400000, 'a'));
     assert.equal(first.status, 201, first.text.slice(0, 300));
     assert.equal(first.body.size, 4400000);
