@@ -130,8 +130,8 @@ describe('no', () => {
       nothing: { email: 'nobody@people.example' },
     };
     const seen = new Set(), fastest = {};
-    for (const [name, form] of Object.entries(cases)) {
-      for (let n = 0; n < 2; n++) {
+    for (let n = 0; n < 4; n++) { // by turns: what else the machine does meets all of them
+      for (const [name, form] of Object.entries(cases)) {
         const start = performance.now();
         const { answer, visitor } = await claim({ ...form });
         fastest[name] = Math.min(fastest[name] ?? Infinity, performance.now() - start);

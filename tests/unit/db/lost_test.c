@@ -56,7 +56,7 @@ static void cut(int client, int server, bool commits)
         ck_assert_int_gt(read(server, answer, sizeof answer), 0);
     }
     pause_ms(100);
-    ck_assert_int_eq(write(client, notice, sizeof notice - 1), sizeof notice - 1);
+    send(client, notice, sizeof notice - 1, MSG_NOSIGNAL); // who has gone by now does not hear it
     pause_ms(100);
 }
 
@@ -84,7 +84,8 @@ static void *carry(void *argument)
         bool last = from == 1 && cuts && length > 6 && !memcmp(data + length - 6, "Z\0\0\0\5T", 6);
         if (last)
             shutdown(ends[0].fd, SHUT_RD);
-        ck_assert_int_eq(write(ends[!from].fd, data, (size_t)length), length);
+        if (send(ends[!from].fd, data, (size_t)length, MSG_NOSIGNAL) != length)
+            break;
         if (last) {
             cut(ends[0].fd, ends[1].fd, commits);
             break;
