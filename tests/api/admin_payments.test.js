@@ -4,7 +4,7 @@
 
 const { after, before, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
-const { startTill } = require('../lib/till.js');
+const { startTill, until } = require('../lib/till.js');
 const { decode, signIn } = require('../lib/admin.js');
 const { act, closed, get, oracle, paid, pay, usd } = require('./books.js');
 
@@ -206,8 +206,7 @@ describe('a payment', () => {
     const moved = await paid(till, { payment_method_id: 'pm_card_avsFail' });
     assert.match(await shown(moved.id), /Postcode Does not match Street Does not match Risk Normal/);
     const declined = (await pay(till, { payment_method_id: 'pm_card_chargeDeclinedIncorrectCvc' })).body.payment_id;
-    await till.sandbox.settle();
-    assert.match(await shown(declined), /Security code Does not match .*Verdict Declined by the bank/);
+    await until(async () => /Security code Does not match .*Verdict Declined by the bank/.test(await shown(declined)), 'what the bank said of it, which comes later');
 
     const asked = (await pay(till, { payment_method_id: 'pm_card_authenticationRequired' })).body;
     assert.equal(asked.status, 'requires_action');
