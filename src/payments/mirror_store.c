@@ -188,7 +188,8 @@ struct error *invoice_rows(struct ctx *ctx, const struct mirror_filter *filter, 
     SQL(rows,
         INVOICES " WHERE ($1::text IS NULL OR m.status = $1) AND ($2::text IS NULL OR a.customer_id = $2)"
                  "   AND ($3::text IS NULL OR a.customer_id = $3) AND ($4::text IS NULL OR m.id < $4)"
-                 "   AND ($6::text IS NULL OR s.id = $6 OR m.provider_subscription_id = $6)"
+                 "   AND ($6::text IS NULL OR m.provider_subscription_id ="
+                 "        coalesce((SELECT provider_subscription_id FROM mirrored_subscriptions WHERE id = $6), $6))"
                  " ORDER BY m.id DESC LIMIT $5");
 
     return db_list(ctx, &rows,
