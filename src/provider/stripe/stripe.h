@@ -83,6 +83,8 @@ bool stripe_script_amount(struct ctx *ctx, struct money amount, int64_t *out, co
 /* A decline from an "error" or a "last_payment_error". */
 struct decline stripe_decline(const json_t *error);
 
+/* A time in seconds since 1970; unset where it is missing or makes no sense. */
+struct instant stripe_time(const json_t *object, const char *name);
 /* Whether what this charge holds can be captured in several parts. */
 bool stripe_takes_several(const json_t *charge);
 /* A payment from its PaymentIntent, with whatever is expanded in it. E_PROVIDER_ERROR when it lacks what one must have. */

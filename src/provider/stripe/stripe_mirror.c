@@ -5,13 +5,6 @@
 #include "base/id.h"
 #include "provider/stripe/stripe.h"
 
-static struct instant read_time(const json_t *object, const char *name)
-{
-    int64_t seconds = json_get_int(object, name);
-
-    return seconds > 0 && seconds < INT64_C(100000000000) ? instant_of_unix(seconds) : (struct instant){ 0 };
-}
-
 static struct error *not_understood(struct ctx *ctx, const char *what)
 {
     return error_cause(ctx, error_new(ctx, E_PROVIDER_ERROR, "Stripe's answer could not be understood"),
@@ -46,9 +39,9 @@ static json_t *read_item(struct ctx *ctx, const json_t *item)
 /* Older versions of the API say it of the subscription, later ones of each of its items. */
 static struct instant read_period(const json_t *subscription, const json_t *items, const char *name)
 {
-    struct instant own = read_time(subscription, name);
+    struct instant own = stripe_time(subscription, name);
 
-    return instant_is_set(own) ? own : read_time(json_array_get(items, 0), name);
+    return instant_is_set(own) ? own : stripe_time(json_array_get(items, 0), name);
 }
 
 struct error *stripe_fetch_subscription(struct ctx *ctx, const char *reference, struct subscription_view *out)
@@ -69,11 +62,11 @@ struct error *stripe_fetch_subscription(struct ctx *ctx, const char *reference, 
         .cancel_at_period_end = json_get_bool(subscription, "cancel_at_period_end"),
         .period_start = read_period(subscription, items, "current_period_start"),
         .period_end = read_period(subscription, items, "current_period_end"),
-        .trial_end = read_time(subscription, "trial_end"),
-        .cancel_at = read_time(subscription, "cancel_at"),
-        .cancelled_at = read_time(subscription, "canceled_at"),
-        .ended_at = read_time(subscription, "ended_at"),
-        .created_at = read_time(subscription, "created"),
+        .trial_end = stripe_time(subscription, "trial_end"),
+        .cancel_at = stripe_time(subscription, "cancel_at"),
+        .cancelled_at = stripe_time(subscription, "canceled_at"),
+        .ended_at = stripe_time(subscription, "ended_at"),
+        .created_at = stripe_time(subscription, "created"),
     };
     json_array_foreach(items, i, item) json_array_append_new(out->items, read_item(ctx, item));
     bool whole = out->reference && strcmp(out->reference, reference) == 0 && out->status && *out->status
@@ -114,10 +107,10 @@ struct error *stripe_fetch_invoice(struct ctx *ctx, const char *reference, struc
         .number = json_get_text(invoice, "number"),
         .status = json_get_text(invoice, "status"),
         .reason = json_get_text(invoice, "billing_reason"),
-        .due_at = read_time(invoice, "due_date"),
-        .next_attempt_at = read_time(invoice, "next_payment_attempt"),
-        .paid_at = read_time(json_object_get(invoice, "status_transitions"), "paid_at"),
-        .created_at = read_time(invoice, "created"),
+        .due_at = stripe_time(invoice, "due_date"),
+        .next_attempt_at = stripe_time(invoice, "next_payment_attempt"),
+        .paid_at = stripe_time(json_object_get(invoice, "status_transitions"), "paid_at"),
+        .created_at = stripe_time(invoice, "created"),
     };
     bool whole = out->reference && strcmp(out->reference, reference) == 0 && out->status && *out->status
         && instant_is_set(out->created_at) && read_amounts(invoice, out);

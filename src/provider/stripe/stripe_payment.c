@@ -193,7 +193,7 @@ static void read_fee(const json_t *charge, struct snapshot *out)
         out->fee_reference = json_get_text(movement, "id");
 }
 
-static struct instant read_time(const json_t *object, const char *name)
+struct instant stripe_time(const json_t *object, const char *name)
 {
     int64_t seconds = json_get_int(object, name);
 
@@ -206,9 +206,9 @@ static void read_hold(const json_t *charge, struct snapshot *out)
     const json_t *details = json_object_get(charge, "payment_method_details");
     const char *type = json_get_text(details, "type");
 
-    out->charged_at = read_time(charge, "created");
+    out->charged_at = stripe_time(charge, "created");
     if (type)
-        out->capture_before = read_time(json_object_get(details, type), "capture_before");
+        out->capture_before = stripe_time(json_object_get(details, type), "capture_before");
 }
 
 static const char *risk_level(const char *stripes)
