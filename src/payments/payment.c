@@ -497,7 +497,7 @@ struct error *payment_capture(struct ctx *ctx, const char *id, struct money amou
 {
     struct attempt attempt = { 0 };
 
-    if (idempotency_is_taken_over(ctx))
+    if (idempotency_is_taken_over(ctx)) // a key from before there were several captures has the payment
         return strncmp(ctx->idempotency->resource, "att_", 4) ? take_over(ctx, out) : take_over_capture(ctx, out);
     attempt.id = id_new(ctx, "att");
     TRY(payment_get(ctx, id, out));

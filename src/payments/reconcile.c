@@ -94,31 +94,6 @@ struct error *window_read(struct ctx *ctx, const char *from, const char *to, str
 
 /* Copying their books ----------------------------------------------------------------------------------------------- */
 
-/* Pages are large; each has memory of its own. */
-static struct ctx with_own_memory(const struct ctx *ctx)
-{
-    struct ctx own = *ctx;
-
-    own.arena = arena_new();
-    return own;
-}
-
-static const char *keep(struct ctx *ctx, const char *text)
-{
-    return text ? arena_strdup(ctx->arena, text) : NULL;
-}
-
-static struct error *keep_error(struct ctx *ctx, const struct error *error)
-{
-    if (!error)
-        return NULL;
-    struct error *kept = error_new(ctx, error->code, "%s", error->detail);
-    kept->cause = keep(ctx, error->cause);
-    kept->constraint = keep(ctx, error->constraint);
-    kept->retry_after = error->retry_after;
-    return kept;
-}
-
 static struct error *copy_page(struct ctx *ctx, const struct provider *provider, const struct movement_query *query,
     const char **next)
 {
@@ -129,15 +104,16 @@ static struct error *copy_page(struct ctx *ctx, const struct provider *provider,
     return count ? movement_insert(ctx, provider->name, movements, count, NULL) : NULL;
 }
 
+/* Pages are large; each has memory of its own. */
 static struct error *copy(struct ctx *ctx, const struct provider *provider, struct movement_query query)
 {
     do {
         TRY(maintenance_alive(ctx, kind_of_maintenance));
-        struct ctx own = with_own_memory(ctx);
-        struct error *error = keep_error(ctx, copy_page(&own, provider, &query, &query.after));
-        query.after = error ? NULL : keep(ctx, query.after);
-        arena_free(own.arena);
-        TRY(error);
+        struct ctx *own = ctx_aside(ctx);
+        struct error *error = copy_page(own, provider, &query, &query.after);
+        if (!error && query.after)
+            query.after = arena_strdup(ctx->arena, query.after);
+        TRY(ctx_rejoin(ctx, own, error));
     } while (query.after);
     return NULL;
 }
@@ -249,10 +225,8 @@ static struct error *look_at_all(struct ctx *ctx, struct run *run, bool *looked)
         }
         json_object_set_new(run->looked, findings[i].subject, json_true());
         TRY(maintenance_alive(ctx, kind_of_maintenance));
-        struct ctx own = with_own_memory(ctx);
-        struct error *error = keep_error(ctx, look(&own, run->provider, &findings[i]));
-        arena_free(own.arena);
-        TRY(error);
+        struct ctx *own = ctx_aside(ctx);
+        TRY(ctx_rejoin(ctx, own, look(own, run->provider, &findings[i])));
         *looked = true;
     }
     return NULL;
