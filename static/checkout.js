@@ -266,16 +266,22 @@ function isOpen(state) {
  * @param {boolean} sure
  */
 async function settle(error, sure) {
-    const wait = pacer();
+    let wait = pacer();
     let open = 0;
+    let gone = false;
 
     for (; ; await wait()) {
         const truth = await askState(true);
 
         if (!truth) {
-            open = 0;
+            gone = true;
             lost();
             continue;
+        }
+        if (gone) {
+            gone = false; // who has the network again need not wait as long as for its coming back
+            open = 0;
+            wait = pacer();
         }
         if (!isOpen(truth.state)) return showTruth();
         open += 1;

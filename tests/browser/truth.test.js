@@ -185,7 +185,7 @@ for (const size of Object.keys(SIZES).map(Number)) {
       await page.waitForTimeout(1500);
       await inState(page, 'network_lost');
       await page.context().setOffline(false);
-      await page.locator('main[data-state="ready"], main[data-state="succeeded"]').waitFor({ timeout: 30000 });
+      await page.locator('main[data-state="ready"], main[data-state="succeeded"]').waitFor({ timeout: 60000 });
       if (await page.getByTestId('pay').isVisible()) {
         await page.getByTestId('pay').click();
         await inState(page, 'succeeded');
