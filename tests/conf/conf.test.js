@@ -1,18 +1,24 @@
 'use strict';
 
-// The configurations that a user installs are taken by the servers they are for.
+// The configurations that a user installs are taken by the servers they are for, and encrypt what they serve.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
+const http = require('node:http');
+const https = require('node:https');
 const path = require('node:path');
 const { after, before, test } = require('node:test');
-const { makeDirectory, run, top } = require('../lib/till.js');
+const { freePort, makeDirectory, openSocketTo, run, startProcess, startTill, stopProcess, top, until } = require('../lib/till.js');
 
-let dir;
-before(() => {
+let dir, till;
+before(async () => {
   dir = makeDirectory();
+  till = await startTill({ sandbox: false });
 });
-after(() => fs.rmSync(dir, { recursive: true, force: true }));
+after(async () => {
+  await till?.stop();
+  fs.rmSync(dir, { recursive: true, force: true });
+});
 
 /** A certificate for the configurations to load. */
 async function certificate() {
@@ -27,36 +33,91 @@ async function certificate() {
 
 const read = (file) => fs.readFileSync(path.join(top, file), 'utf8');
 
-test('lighttpd takes 50-till.conf', async () => {
+/** The server with a sample configuration, whose ports are others, in front of Till. */
+async function serves(program, options, env, ports) {
+  const server = startProcess(program, options, env, path.join(dir, 'server.log'));
+  try {
+    await until(() => {
+      if (server.ended) throw new Error(`it ended: ${fs.readFileSync(server.log, 'utf8')}`);
+      return ask(ports.plain);
+    }, `${path.basename(program)} answers`);
+    await isEncrypted(ports);
+  } finally {
+    await stopProcess(server);
+  }
+}
+
+/** GET /healthz, over TLS of these versions or in the clear. */
+function ask(port, versions) {
+  const client = versions ? https : http;
+  return new Promise((resolve, reject) => {
+    const options = { host: '127.0.0.1', port, path: '/healthz', headers: { host: 'pay.example.com' }, agent: false, rejectUnauthorized: false, ...versions };
+    const request = client.get(options, (answer) => {
+      resolve({ status: answer.statusCode, headers: answer.headers, protocol: versions && answer.socket.getProtocol() });
+      answer.resume();
+    });
+    request.once('error', reject);
+  });
+}
+
+async function isEncrypted({ plain, tls }) {
+  const sent = await ask(plain);
+  assert.deepEqual([sent.status, sent.headers.location], [301, 'https://pay.example.com/healthz']);
+  const answer = await ask(tls, {});
+  assert.deepEqual([answer.status, answer.protocol], [200, 'TLSv1.3']);
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.1']) {
+    await assert.rejects(ask(tls, { minVersion: 'TLSv1', maxVersion, ciphers: 'DEFAULT@SECLEVEL=0' }), /alert protocol version|unsupported protocol/i, maxVersion);
+  }
+}
+
+test('lighttpd takes 50-till.conf, and serves it by TLS 1.3 alone', async () => {
   const { both } = await certificate();
+  const [plain, tls] = [await freePort(), await freePort()];
   const site = path.join(dir, '50-till.conf');
   fs.writeFileSync(site, read('lighttpd-conf/50-till.conf')
     .replaceAll('/usr/local/share/till/lighttpd-conf', path.join(top, 'lighttpd-conf'))
+    .replaceAll('/run/till/till.sock', till.socket)
+    .replaceAll('0.0.0.0:443', `127.0.0.1:${tls}`)
     .replaceAll('/etc/lighttpd/pay.example.com.pem', both));
   const main = path.join(dir, 'lighttpd.conf');
-  fs.writeFileSync(main, `server.modules = ( "mod_alias" )\nserver.document-root = "${dir}"\nserver.port = 80\ninclude "${site}"\n`);
+  fs.writeFileSync(main, `server.modules = ( "mod_alias" )
+server.document-root = "${dir}"
+server.bind = "127.0.0.1"
+server.port = ${plain}
+server.errorlog = "${dir}/lighttpd.log"
+server.upload-dirs = ( "${dir}" )
+include "${site}"
+`);
   const { stderr, stdout } = await run('/usr/sbin/lighttpd', ['-tt', '-f', main]);
   assert.equal(stderr + stdout, '');
   assert.doesNotMatch(fs.readFileSync(site, 'utf8'), /\/usr\/local\/share\/till\/lighttpd-conf/);
+  await serves('/usr/sbin/lighttpd', ['-D', '-f', main], {}, { plain, tls });
 });
 
-test('Apache takes till.conf', async () => {
+test('Apache takes till.conf, and serves it by TLS 1.3 alone', async () => {
   const { cert, key } = await certificate();
+  const [plain, tls] = [await freePort(), await freePort()];
   const site = path.join(dir, 'till.conf');
   fs.writeFileSync(site, read('apache-conf/till.conf')
     .replaceAll('/usr/local/share/till/apache-conf', path.join(top, 'apache-conf'))
+    .replaceAll('/run/till/till.sock', till.socket)
+    .replaceAll('*:80>', `*:${plain}>`).replaceAll('*:443>', `*:${tls}>`)
     .replaceAll('/etc/ssl/certs/pay.example.com.pem', cert)
     .replaceAll('/etc/ssl/private/pay.example.com.key', key));
   const modules = ['mpm_event', 'authz_core', 'alias', 'headers', 'mime', 'proxy', 'proxy_fcgi', 'reqtimeout', 'setenvif', 'rewrite', 'ssl',
     'socache_shmcb'];
   const main = path.join(dir, 'apache.conf');
   fs.writeFileSync(main, [
-    `ServerRoot ${dir}`, `PidFile ${dir}/pid`, `ErrorLog ${dir}/error.log`, 'ServerName localhost', 'TypesConfig /dev/null',
+    `ServerRoot ${dir}`, `PidFile ${dir}/pid`, `DefaultRuntimeDir ${dir}`, `Mutex file:${dir} default`, `ErrorLog ${dir}/error.log`,
+    'ServerName localhost', 'TypesConfig /dev/null',
     ...modules.map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`),
-    'User www-data', 'Group www-data', 'Listen 80', 'Listen 443', `Include ${site}`,
+    ...(process.getuid() === 0 ? ['User www-data', 'Group www-data'] : []),
+    `Listen 127.0.0.1:${plain}`, `Listen 127.0.0.1:${tls}`, `Include ${site}`,
   ].join('\n'));
   const { stderr } = await run('/usr/sbin/apache2', ['-t', '-f', main], { env: { ...process.env, APACHE_LOG_DIR: dir } });
   assert.equal(stderr.trim(), 'Syntax OK');
+  openSocketTo('apache', till.socket);
+  await serves('/usr/sbin/apache2', ['-f', main, '-D', 'FOREGROUND'], { APACHE_LOG_DIR: dir }, { plain, tls });
 });
 
 for (const unit of ['till.service', 'till-migrate.service', 'till-cron.service', 'till-cron.timer']) {

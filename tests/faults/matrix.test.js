@@ -45,11 +45,17 @@ const OPERATIONS = {
 };
 
 /** A payment that has come so far. On a busy machine the provider's answer may miss the short deadline; then another is made. */
+function paidSoFar(till, body, status) {
+  return until(async () => {
+    const { body: payment, text } = await pay(till, body);
+    if (payment?.status === status) return payment;
+    throw new Error(text);
+  }, `a payment that is ${status}`);
+}
+
 async function made(till, body, status, verb, what) {
-  let payment;
-  for (let i = 0; i < 5 && payment?.status !== status; i++) payment = (await pay(till, body)).body;
-  assert.equal(payment.status, status);
-  return { id: payment.id, send: (key) => act(till, payment.id, verb, what, { key }) };
+  const { id } = await paidSoFar(till, body, status);
+  return { id, send: (key) => act(till, id, verb, what, { key }) };
 }
 
 /** 10.00 are held, of which 4.00 are captured. */
@@ -254,16 +260,15 @@ const STRIKES = {
   },
 };
 
-/** A payment that somebody has paid at his bank, which we have not heard of. */
-async function paidAtTheBank() {
-  const payment = (await pay(till, { payment_method_id: 'pm_card_authenticationRequired' })).body;
-  assert.equal(payment.status, 'requires_action');
-  return payment;
-}
+/** A payment that somebody has yet to pay at his bank. */
+const atTheBank = () => paidSoFar(till, { payment_method_id: 'pm_card_authenticationRequired' }, 'requires_action');
+
+/** The sweep comes by now, or again when it is just under way. */
+const sweepNow = () => until(() => till.db.value("UPDATE jobs SET run_at = domain_now() WHERE kind = 'sweep' AND state = 'available' RETURNING 1"), 'a sweep to come');
 
 const BACKGROUND = {
   'webhook.before_store': async () => {
-    const payment = await paidAtTheBank();
+    const payment = await atTheBank();
     await till.sandbox.dials({ webhooks: { off: false, retry_ms: 200 } });
     return { id: payment.id, trigger: () => till.sandbox.bank(payment.provider_payment_id, 'complete') };
   },
@@ -274,9 +279,9 @@ const BACKGROUND = {
     return { id: body.id, trigger: () => hurry(till) };
   },
   'sweep.before_store': async () => {
-    const payment = await paidAtTheBank();
+    const payment = await atTheBank();
     await till.sandbox.bank(payment.provider_payment_id, 'complete');
-    return { id: payment.id, trigger: () => till.db.value("UPDATE jobs SET run_at = domain_now() WHERE kind = 'sweep' AND state = 'available'") };
+    return { id: payment.id, trigger: sweepNow };
   },
 };
 BACKGROUND['webhook.after_store'] = BACKGROUND['webhook_job.after_ask'] = BACKGROUND['webhook_job.after_apply'] = BACKGROUND['webhook.before_store'];
