@@ -57,9 +57,9 @@ struct error *ledger_exchange(struct ctx *ctx, const char *provider, const char 
         "SELECT id, side.account, side.currency, side.amount"
         "  FROM entry, (VALUES ($3, $4, -$5::bigint), ('exchange', $4, $5::bigint),"
         "                      ($3, $6, $7::bigint), ('exchange', $6, -$7::bigint)) AS side (account, currency, "
-        "amount)");
+        "amount) WHERE side.amount <> 0");
 
-    if (from.minor == 0 || to.minor == 0)
+    if (from.minor == 0 && to.minor == 0)
         return NULL;
     return db_send(ctx, &exchange,
         PARAMS(P(source), P(ctx->now), P(account(ctx, "%s:receivable", provider)), P((const char *)from.currency),

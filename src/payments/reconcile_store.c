@@ -33,16 +33,27 @@ static json_t *row_of(struct ctx *ctx, const struct movement *movement)
 struct error *movement_insert(struct ctx *ctx, const char *provider, const struct movement *movements, size_t count,
     int64_t *added)
 {
+    /* Of a charge in another currency, source_amount is all that was captured so far: what is known of earlier captures is taken off, and
+     * the rest shared among those that are new, by what each brought, so that nothing is lost. */
     SQL(insert,
-        "INSERT INTO movements AS m (provider, reference, kind, source, payment_reference, own_id, amount, fee, "
-        "currency,"
-        " source_amount, source_currency, payout, composed, created_at, imported_at)"
+        "WITH rows AS ("
+        "  SELECT * FROM jsonb_to_recordset($2) AS r (reference text, kind text, source text, payment_reference text,"
+        "         own_id text, amount bigint, fee bigint, currency text, source_amount bigint, source_currency text,"
+        "         payout text, composed boolean, created_at timestamptz)),"
+        "captures AS ("
+        "  SELECT r.reference, r.amount, r.source_amount - known.amount AS rest,"
+        "         sum(r.amount) OVER (PARTITION BY r.source) AS brought,"
+        "         sum(r.amount) OVER (PARTITION BY r.source ORDER BY r.created_at, r.reference) AS until"
+        "    FROM rows r, LATERAL (SELECT coalesce(sum(m.source_amount), 0) AS amount FROM movements m"
+        "         WHERE m.provider = $1 AND m.source = r.source AND m.kind = 'charge' AND m.amount > 0) AS known"
+        "   WHERE r.kind = 'charge' AND r.amount > 0 AND r.currency <> r.source_currency"
+        "     AND NOT EXISTS (SELECT FROM movements m WHERE m.provider = $1 AND m.reference = r.reference))"
+        "INSERT INTO movements AS m (provider, reference, kind, source, payment_reference, own_id, amount, fee,"
+        " currency, source_amount, source_currency, payout, composed, created_at, imported_at)"
         "SELECT $1, r.reference, r.kind, r.source, r.payment_reference, r.own_id, r.amount, r.fee, r.currency,"
-        "       r.source_amount, r.source_currency, r.payout, r.composed, r.created_at, $3"
-        "  FROM jsonb_to_recordset($2) AS r (reference text, kind text, source text, payment_reference text, own_id "
-        "text,"
-        "       amount bigint, fee bigint, currency text, source_amount bigint, source_currency text, payout text,"
-        "       composed boolean, created_at timestamptz)"
+        "       coalesce(div(c.rest * c.until, c.brought) - div(c.rest * (c.until - c.amount), c.brought),"
+        "                r.source_amount)::bigint, r.source_currency, r.payout, r.composed, r.created_at, $3"
+        "  FROM rows r LEFT JOIN captures c ON c.reference = r.reference"
         " ORDER BY r.reference " // two runs at once take the rows in one order
         "ON CONFLICT (provider, reference) DO UPDATE SET payout = excluded.payout"
         " WHERE excluded.payout IS NOT NULL AND m.payout IS DISTINCT FROM excluded.payout");

@@ -2,6 +2,7 @@
 
 #include "base/ctx.h"
 #include "base/field.h"
+#include "sandbox/dials.h"
 #include "sandbox/events.h"
 #include "sandbox/memory.h"
 #include "sandbox/operations.h"
@@ -44,8 +45,28 @@ const struct param payout_list_params[] = {
     PARAMS_END,
 };
 
-const char *balance_add(struct call *call, const struct movement *movement)
+static json_int_t at_rate(json_int_t amount, int64_t rate)
 {
+    return (amount * rate + (amount < 0 ? -500 : 500)) / 1000;
+}
+
+/* What a payment brings is exchanged where the account has an account at a bank in euro alone. */
+static json_t *exchange(struct call *call, struct movement *movement)
+{
+    int64_t rate = dials_euro_rate(call->sandbox->dials);
+
+    if (!rate || strncmp(movement->category, "payout", 6) == 0 || strcmp(movement->currency, "eur") == 0)
+        return json_null();
+    movement->amount = at_rate(movement->amount, rate);
+    movement->fee = at_rate(movement->fee, rate);
+    movement->currency = "eur";
+    return json_real((double)rate / 1000);
+}
+
+const char *balance_add(struct call *call, const struct movement *moved)
+{
+    struct movement copy = *moved, *movement = &copy;
+    json_t *rate = exchange(call, movement);
     json_t *fees = made(json_array());
     int64_t available = movement->at_once ? call->now : call->now + WAITING_SECONDS;
     const char *id = id_stripe(call->ctx, "txn");
@@ -57,10 +78,10 @@ const char *balance_add(struct call *call, const struct movement *movement)
                 strcmp(movement->type, "adjustment") == 0 ? "Dispute fee" : "Stripe processing fees", "type",
                 "stripe_fee")));
     json_t *object =
-        made(json_pack("{s:s, s:s, s:I, s:I, s:s, s:I, s:s, s:s?, s:n, s:I, s:o, s:I, s:s, s:s?, s:s, s:s}", "id", id,
+        made(json_pack("{s:s, s:s, s:I, s:I, s:s, s:I, s:s, s:s?, s:o, s:I, s:o, s:I, s:s, s:s?, s:s, s:s}", "id", id,
             "object", "balance_transaction", "amount", movement->amount, "available_on", (json_int_t)available,
             "balance_type", "payments", "created", (json_int_t)call->now, "currency", movement->currency, "description",
-            movement->description, "exchange_rate", "fee", movement->fee, "fee_details", fees, "net",
+            movement->description, "exchange_rate", rate, "fee", movement->fee, "fee_details", fees, "net",
             movement->amount - movement->fee, "reporting_category", movement->category, "source", movement->source,
             "status", movement->at_once ? "available" : "pending", "type", movement->type));
     return store_add(call->sandbox->store, KIND_BALANCE, object)->id;

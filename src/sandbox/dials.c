@@ -59,7 +59,7 @@ struct dials {
     int64_t drop, duplicate; // per cent
     int64_t delay_ms, retry_ms;
     bool shuffle, off;
-    int64_t settle_after, search_lag;
+    int64_t settle_after, search_lag, euro_rate;
     char problem[200];
 };
 
@@ -153,6 +153,11 @@ int64_t dials_search_lag(const struct dials *dials)
     return dials->search_lag;
 }
 
+int64_t dials_euro_rate(const struct dials *dials)
+{
+    return dials->euro_rate;
+}
+
 /* Reading */
 
 enum setting_kind { SETTING_INT, SETTING_BOOL, SETTING_TEXT };
@@ -179,6 +184,7 @@ static const struct setting general_settings[] = {
     { "seed", SETTING_INT, offsetof(struct dials, seed), 0, INT64_MAX },
     { "settle_after", SETTING_INT, offsetof(struct dials, settle_after), 0, 86400 * 365 },
     { "search_lag", SETTING_INT, offsetof(struct dials, search_lag), 0, 86400 },
+    { "euro_rate", SETTING_INT, offsetof(struct dials, euro_rate), 0, 1000000 },
     { NULL, 0, 0, 0, 0 },
 };
 

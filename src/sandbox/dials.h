@@ -52,6 +52,9 @@ int64_t dials_webhook_retry_ms(const struct dials *dials);
 int64_t dials_settle_after(const struct dials *dials);
 int64_t dials_search_lag(const struct dials *dials);
 
+/* Thousandths of a euro that the account gets for a unit of another currency; 0: it holds every currency. */
+int64_t dials_euro_rate(const struct dials *dials);
+
 /* Sets what the JSON says; NULL, or what is wrong with it, in a buffer of its own. Rules replace all rules, unless `add`. */
 const char *dials_set(struct dials *dials, const json_t *value, bool add);
 void dials_clear(struct dials *dials);

@@ -57,7 +57,7 @@ const forge = (till, sql) => till.db.value(`BEGIN; SET LOCAL session_replication
 
 describe('a busy day', () => {
   let till;
-  before(async () => { till = await startTill(); });
+  before(async () => { till = await startTill({ env: { STRIPE_MULTICAPTURE: 'true' } }); });
   after(() => closed(till));
 
   test('gives no difference', async () => {
@@ -93,6 +93,24 @@ describe('a busy day', () => {
     await till.sandbox.settle();
     await until(async () => (await hurry(till), (await till.api('GET', `/api/v1/refunds/${back.id}`)).body.status === 'failed'), 'the refund fails');
     isClean(await reconcile(till));
+  });
+
+  test('gives none on an account that is paid in another currency, where a hold is captured in parts', async () => {
+    await till.sandbox.dials({ euro_rate: 915 });
+    const whole = await paid(till);
+    const parts = await paid(till, { capture: false });
+    const capture = async (value, final) => assert.equal((await act(till, parts.id, 'capture', { amount: usd(value), final })).status, 200);
+    await capture('3.00', false);
+    isClean(await reconcile(till));
+    await capture('2.50', false);
+    await capture('3.33', true);
+    assert.equal((await act(till, parts.id, 'refund', { amount: usd('1.00') })).status, 201);
+    assert.equal((await act(till, whole.id, 'refund')).status, 201);
+    isClean(await reconcile(till));
+    const [shares] = await till.db.rows(`SELECT count(*), sum(source_amount), min(currency) AS currency, bool_or(source_amount = 300) AS first
+        FROM movements WHERE payment_reference = '${parts.provider_payment_id}' AND kind = 'charge'`);
+    assert.deepEqual({ ...shares, count: Number(shares.count), sum: Number(shares.sum) }, { count: 3, sum: 883, currency: 'EUR', first: true });
+    await till.sandbox.clearDials();
   });
 
   test('with its payout, which is posted once and sums up what it is made of', async () => {
