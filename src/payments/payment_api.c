@@ -11,6 +11,8 @@
 #include "web/request.h"
 
 #define PAGE 20
+#define PAGE_OF_ONE 100 // customer
+#define RECENT (30 * 86400)
 
 struct create_body {
     struct money amount;
@@ -189,7 +191,7 @@ static const char *check_refund_state(struct ctx *ctx, const char *text)
 
 #define FILTERS                                                                                                        \
     FIELD(struct payment_filter, limit, .optional = true, .min = 1, .max = 100,                                        \
-        .summary = "Entries at most; 20 by default"),                                                                  \
+        .summary = "Entries at most; 20 by default, of one customer 100 in the list by cursor"),                       \
         FIELD(struct payment_filter, status, .optional = true, .check = check_status),                                 \
         FIELD(struct payment_filter, customer_id, .optional = true, .max = 255, .check = check_id),                    \
         FIELD(struct payment_filter, reference, .optional = true, .max = 200),                                         \
@@ -199,6 +201,7 @@ static const char *check_refund_state(struct ctx *ctx, const char *text)
             .summary = "Ours or the provider's"),                                                                      \
         FIELD(struct payment_filter, checkout_session_id, .optional = true, .max = 255, .check = check_id),            \
         FIELD(struct payment_filter, refund_state, .optional = true, .check = check_refund_state),                     \
+        FIELD(struct payment_filter, recent, .optional = true, .summary = "Of the last 30 days"),                      \
         FIELD(struct payment_filter, created_after, .optional = true),                                                 \
         FIELD(struct payment_filter, created_before, .optional = true)
 
@@ -215,6 +218,14 @@ const struct field payment_history_query[] = {
     FIELD_END,
 };
 
+static void keep_recent(struct ctx *ctx, struct payment_filter *filter)
+{
+    struct instant bound = instant_add_seconds(ctx->now, -RECENT);
+
+    if (filter->recent && filter->created_after.us < bound.us)
+        filter->created_after = bound;
+}
+
 static struct error *view_all(struct ctx *ctx, struct field_list *payments, struct field_list *out)
 {
     out->count = payments->count;
@@ -227,11 +238,14 @@ static struct error *view_all(struct ctx *ctx, struct field_list *payments, stru
 
 struct error *payment_api_list(struct request *r)
 {
-    struct payment_filter filter = { .limit = PAGE };
+    struct payment_filter filter = { 0 };
     struct field_list payments, views;
     const char *cursor = NULL;
 
     TRY(request_query_fields(r, payment_list_query, &filter));
+    keep_recent(r->ctx, &filter);
+    if (!filter.limit)
+        filter.limit = filter.customer_id || r->ctx->principal.customer_id ? PAGE_OF_ONE : PAGE;
     filter.limit++; // one more tells whether there is more
     TRY(payment_list(r->ctx, &filter, &payments));
     if ((int64_t)payments.count == filter.limit) {
@@ -262,6 +276,7 @@ struct error *payment_api_history(struct request *r)
     struct history history;
 
     TRY(request_query_fields(r, payment_history_query, &filter));
+    keep_recent(r->ctx, &filter);
     TRY(payment_list(r->ctx, &filter, &payments));
     history = (struct history){ .limit = filter.limit, .offset = filter.offset };
     TRY(payment_count(r->ctx, &filter, &history.total));

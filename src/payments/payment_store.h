@@ -30,6 +30,7 @@ struct payment_filter {
     const char *customer_id, *reference, *currency, *provider, *payment_id, *checkout_session_id;
     const char *refund_state, *dispute_state;
     struct instant created_after, created_before;
+    bool recent; // of the last 30 days: the API makes it one with created_after
 };
 
 /* Newest first. */

@@ -136,6 +136,22 @@ describe('pages', () => {
     for (const one of page.data) assert.equal(one.client_secret, undefined);
     assert.equal((await list('reference=many&limit=100')).data.length, 12);
   });
+
+  test('of one customer a hundred, and of the last thirty days where that is asked for', async () => {
+    const { id } = (await till.api('POST', '/api/v1/customers', { body: { reference: 'regular' } })).body;
+    await till.db.value(`INSERT INTO payments (id, mode, status, amount, currency, capture, confirmation, customer_id, provider, created_by, created_at, updated_at)
+      SELECT 'pay_000000000000000000000' || lpad(i::text, 5, '0'), 'test', 'cancelled', 100, 'CHF', 'automatic', 'manual', '${id}', 'stripe', 'test', at, at
+      FROM generate_series(1, 103) i, LATERAL (SELECT now() - make_interval(days => i - 1) - interval '1 minute' AS at)`);
+    const newest = await list(`customer_id=${id}`);
+    assert.deepEqual([newest.data.length, newest.has_more], [100, true]);
+    assert.equal((await list(`customer_id=${id}&cursor=${newest.next_cursor}`)).data.length, 3, 'none is lost');
+    const recent = (await list(`customer_id=${id}&recent=true`)).data;
+    assert.equal(recent.length, 30);
+    assert.ok(recent.every((one) => Date.parse(one.created_at) > Date.now() - 30 * 86400000));
+    for (const member of ['customer_id', 'amount', 'status', 'created_at', 'payment_method']) assert.ok(member in recent[0], member);
+    const later = encodeURIComponent(new Date(Date.now() - 86400000).toISOString());
+    assert.equal((await list(`customer_id=${id}&recent=true&created_after=${later}`)).data.length, 1);
+  });
 });
 
 describe('history', () => {
