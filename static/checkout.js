@@ -558,6 +558,11 @@ function formUnavailable() {
     }
 }
 
+/** Whether a wallet shows, on devices that have it. @param {string} name */
+function wallet(name) {
+    return (main.dataset.wallets || "").split(" ").includes(name) ? "auto" : "never";
+}
+
 async function mount() {
     const shown = main.dataset.state || "ready";
     const pay = /** @type {HTMLButtonElement | null} */ (find("[data-pay]"));
@@ -579,7 +584,7 @@ async function mount() {
             loader: "auto",
         });
         const element = elements.create("payment", {
-            wallets: { link: "never" },
+            wallets: { applePay: wallet("apple_pay"), googlePay: wallet("google_pay"), link: "never" },
         });
         element.on("ready", () => {
             find(".skeleton")?.remove();

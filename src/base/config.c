@@ -168,6 +168,11 @@ static const struct setting settings[] = {
         .sentence = "Takes bank transfers for payments of a customer, as above."),
     SETTING("BANK_TRANSFER_COUNTRY", TEXT, bank_transfer_country, .otherwise = "DE", .min = 2, .max = 2,
         .sentence = "Where the account is that payers send euro to: BE, DE, ES, FR, IE or NL."),
+    SETTING("APPLE_PAY_ENABLED", SWITCH, apple_pay_enabled, .otherwise = "true",
+        .sentence =
+            "Offers Apple Pay beside the card to payers whose device has it; Stripe must know TILL_URL's domain."),
+    SETTING("GOOGLE_PAY_ENABLED", SWITCH, google_pay_enabled, .otherwise = "true",
+        .sentence = "Offers Google Pay beside the card, as above."),
     SETTING("APPLE_PAY_DOMAIN_FILE", PATH, apple_pay_file,
         .sentence = "The file by which Apple knows the domain as ours; it is served where Apple looks for it."),
     SETTING("REMEMBER_METHOD_DAYS", NUMBER, remember_days, .otherwise = "30", .min = 0, .max = 3650,

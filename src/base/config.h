@@ -73,6 +73,8 @@ struct config {
     bool afterpay_enabled;             // AFTERPAY_ENABLED
     bool bank_transfer_enabled;        // BANK_TRANSFER_ENABLED
     const char *bank_transfer_country; // BANK_TRANSFER_COUNTRY, DE
+    bool apple_pay_enabled;            // APPLE_PAY_ENABLED
+    bool google_pay_enabled;           // GOOGLE_PAY_ENABLED
     const char *apple_pay_file;        // APPLE_PAY_DOMAIN_FILE
     int64_t remember_days;             // REMEMBER_METHOD_DAYS, 30
     bool remember_methods;             // REMEMBER_METHODS: keeps the method of every payment of a customer

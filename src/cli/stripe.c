@@ -6,6 +6,15 @@
 #include "jobs/maintenance.h"
 #include "payments/webhook_setup.h"
 
+static void print_wallet(const struct webhook_setup *setup, bool enabled, bool active, const char *name)
+{
+    if (enabled && active)
+        printf("%s may show %s\n", setup->domain, name);
+    else if (enabled)
+        printf("%s may not show %s yet: %s\n", setup->domain, name,
+            setup->why ? setup->why : "Stripe does not say why");
+}
+
 static void print(const struct webhook_setup *setup, const char *mode, const char *version)
 {
     printf("%s %s: %s, %s mode, API version %s\n", setup->endpoint_id,
@@ -44,5 +53,9 @@ enum cli_status cli_stripe_setup(struct cli *cli, int argc, char **argv)
     if (busy)
         return cli_complain(cli, "another run is under way");
     print(&setup, mode_names[cli->ctx.config->mode], cli->ctx.config->stripe_api_version);
+    if (setup.domain) {
+        print_wallet(&setup, cli->ctx.config->apple_pay_enabled, setup.apple_pay, "Apple Pay");
+        print_wallet(&setup, cli->ctx.config->google_pay_enabled, setup.google_pay, "Google Pay");
+    }
     return CLI_OK;
 }

@@ -9,6 +9,7 @@
 #include "base/ctx.h"
 #include "customers/method.h"
 #include "http/breaker.h"
+#include "pages/paid_with.h"
 #include "payments/checkout.h"
 #include "payments/kinds.h"
 #include "payments/payment.h"
@@ -279,30 +280,6 @@ static struct error *open_page(struct request *r, int max_age, struct page *out)
 
 /* The view --------------------------------------------------------------------------------------------------------- */
 
-static const char *brand_name(const char *brand)
-{
-    static const char *const names[][2] = { { "visa", "Visa" }, { "mastercard", "Mastercard" },
-        { "amex", "American Express" }, { "discover", "Discover" }, { "diners", "Diners Club" }, { "jcb", "JCB" },
-        { "unionpay", "UnionPay" }, { "cartes_bancaires", "Cartes Bancaires" } };
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(names[i][0], brand) == 0)
-            return names[i][1];
-    }
-    return brand;
-}
-
-static const char *method_text(const struct page *page)
-{
-    const struct payment *payment = page->door.payment;
-
-    if (!payment->method_brand || !payment->method_last4)
-        return NULL;
-    json_t *values = json_in(page->ctx->arena,
-        json_pack("{s:s, s:s}", "brand", brand_name(payment->method_brand), "last4", payment->method_last4));
-    return locale_fill(page->ctx, text(page, "receipt_card"), values);
-}
-
 static void add_fact(const struct page *page, json_t *facts, const char *name, const char *value, bool sum)
 {
     if (value && *value)
@@ -319,7 +296,7 @@ static json_t *page_facts(const struct page *page)
 {
     json_t *facts = json_array();
 
-    add_fact(page, facts, "receipt_method", method_text(page), false);
+    add_fact(page, facts, "receipt_method", paid_with(page->ctx, page->texts, page->door.payment), false);
     add_fact(page, facts, "receipt_date", paid_on(page), false);
     return facts;
 }
@@ -432,11 +409,27 @@ static const char *method_types(const struct page *page, const struct provider *
     const struct checkout_door *door = &page->door;
     const char *customer = door->payment ? door->payment->customer_id : door->session->customer_id;
     const char *const *types = kinds_types(page->ctx, provider,
-        &(struct kind_query){ .amount = owed(door), .capture = capture, .customer = customer != NULL });
+        &(struct kind_query){ .amount = owed(door),
+            .capture = capture,
+            .customer = customer != NULL,
+            .type = door->payment ? door->payment->offered_type : NULL });
     const char *all = "";
 
     for (; *types; types++)
         all = arena_printf(page->ctx->arena, "%s%s%s", all, *all ? " " : "", *types);
+    return all;
+}
+
+/* The wallets that may be offered beside a card, by spaces. */
+static const char *wallets(const struct page *page, const struct provider *provider)
+{
+    const json_t *list = kind_wallets(page->ctx, kind_typed(provider, "card"));
+    const char *all = "";
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(list, i, one) all =
+        arena_printf(page->ctx->arena, "%s%s%s", all, *all ? " " : "", json_string_value(one));
     return all;
 }
 
@@ -456,6 +449,7 @@ static void add_card_data(const struct page *page, json_t *data)
     add_data(data, "capture", payment_capture_names[capture]);
     add_data(data, "pay-url", place(page, "/pay"));
     add_data(data, "methods", method_types(page, provider, capture == CAPTURE_AUTOMATIC));
+    add_data(data, "wallets", wallets(page, provider));
 }
 
 /* Whoever has been told to transfer money or to look for a deposit has the days that this takes. */
@@ -561,8 +555,8 @@ static json_t *saved_view(const struct page *page, const struct method *method, 
 {
     bool expired = method_is_expired(page->ctx, method);
     json_t *values = json_in(page->ctx->arena,
-        json_pack("{s:s, s:s}", "brand", brand_name(method->brand ? method->brand : method->type), "last4",
-            method->last4 ? method->last4 : "····"));
+        json_pack("{s:s, s:s}", "brand", paid_with_name(page->texts, method->brand ? method->brand : method->type),
+            "last4", method->last4 ? method->last4 : "····"));
 
     return json_pack("{s:s, s:s, s:s, s:s, s:b, s:b}", "id", method->id, "last4", method->last4 ? method->last4 : "",
         "label", locale_fill(page->ctx, text(page, "receipt_card"), values), "note", saved_note(page, method, expired),
@@ -811,7 +805,7 @@ static json_t *receipt_facts(const struct page *page)
     add_fact(page, facts, "receipt_date", paid_on(page), false);
     add_fact(page, facts, "reference", reference(&page->door), false);
     add_fact(page, facts, "paid_for", description(&page->door), false);
-    add_fact(page, facts, "receipt_method", method_text(page), false);
+    add_fact(page, facts, "receipt_method", paid_with(page->ctx, page->texts, page->door.payment), false);
     add_fact(page, facts, captured ? "receipt_amount" : "receipt_reserved",
         amount_text(page, captured ? payment->amount_captured : payment->amount), true);
     if (captured && payment_capturable(payment))

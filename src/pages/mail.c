@@ -17,6 +17,7 @@
 #include "events/decision.h"
 #include "http/smtp.h"
 #include "jobs/job.h"
+#include "pages/paid_with.h"
 #include "payments/checkout.h"
 #include "payments/notice.h"
 #include "payments/payment.h"
@@ -99,18 +100,6 @@ static void add_fact(struct letter *letter, json_t *facts, const char *name, con
         json_array_append_new(facts, json_pack("{ss, ss}", "label", text(letter, name), "value", value));
 }
 
-static const char *method_text(const struct letter *letter)
-{
-    const struct payment *payment = &letter->payment;
-
-    if (!payment->method_last4)
-        return NULL;
-    return locale_fill(letter->ctx, text(letter, "receipt_card"),
-        json_in(letter->ctx->arena,
-            json_pack("{ss, ss}", "brand", payment->method_brand ? payment->method_brand : "card", "last4",
-                payment->method_last4)));
-}
-
 static json_t *facts_of(struct letter *letter)
 {
     const struct payment *payment = &letter->payment;
@@ -125,7 +114,7 @@ static json_t *facts_of(struct letter *letter)
     }
     add_fact(letter, facts, "receipt_date",
         locale_date(letter->ctx, letter->locales, letter->locale, payment->created_at, true));
-    add_fact(letter, facts, "receipt_method", method_text(letter));
+    add_fact(letter, facts, "receipt_method", paid_with(letter->ctx, letter->texts, &letter->payment));
     add_fact(letter, facts, "receipt_amount", amount_text(letter, payment->amount_captured));
     if (payment->amount_refunded.minor > 0)
         add_fact(letter, facts, "receipt_refunded", amount_text(letter, payment->amount_refunded));

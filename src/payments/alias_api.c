@@ -8,6 +8,7 @@
 #include "base/ctx.h"
 #include "base/field.h"
 #include "customers/customer.h"
+#include "payments/kinds.h"
 #include "payments/payment.h"
 #include "payments/payment_store.h"
 #include "payments/refund.h"
@@ -79,14 +80,20 @@ const struct field alias_invoice_intent_asked[] = { INVOICE, FIELD_END };
 
 static const char *check_method(struct ctx *ctx, const char *text)
 {
-    (void)ctx;
-    return strcmp(text, "card") == 0 || strcmp(text, "stripe") == 0 ? NULL
-                                                                    : "must be card (or stripe): no other is open here";
+    const char *type;
+
+    return kind_said(ctx, text, &type) ? NULL
+                                       : "must be card, sepa_debit, ach_debit, klarna, afterpay, bank_transfer, a "
+                                         "wallet that is switched on, or stripe "
+                                         "for any of them";
 }
 
 const struct field alias_invoice_process_asked[] = {
     INVOICE,
-    FIELD(struct order, payment_method, .max = 40, .check = check_method),
+    FIELD(struct order, payment_method, .max = 40, .check = check_method,
+        .summary =
+            "stripe, card, credit_card, debit_card, apple_pay, google_pay, sepa_debit, ach_debit, klarna, afterpay, "
+            "bank_transfer, in letters of either case"),
     FIELD_END,
 };
 
@@ -157,6 +164,8 @@ static struct error *place(struct ctx *ctx, struct order *order, const char *use
     else
         read_minor(ctx, order, &request.amount, &error);
     TRY(error);
+    if (order->payment_method)
+        kind_said(ctx, order->payment_method, &request.method_type);
     if (user_id && !request.customer_id)
         TRY(customer_of_user(ctx, user_id, user, &request.customer_id));
     return payment_create(ctx, &request, out);

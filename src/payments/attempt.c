@@ -55,6 +55,7 @@ const char *const *payment_types(struct ctx *ctx, const struct payment *payment)
         &(struct kind_query){ .amount = payment->amount,
             .capture = payment->capture == CAPTURE_AUTOMATIC,
             .customer = payment->customer_id != NULL,
+            .type = payment->offered_type,
             .kept = payment->keeps_method });
 }
 

@@ -16,6 +16,8 @@ static bool is_switched_on(const struct config *config, const char *type)
         bool on;
     } switches[] = {
         { "card", true },
+        { "apple_pay", config->apple_pay_enabled },
+        { "google_pay", config->google_pay_enabled },
         { "sepa_debit", config->sepa_enabled },
         { "us_bank_account", config->ach_enabled },
         { "klarna", config->klarna_enabled },
@@ -42,7 +44,7 @@ static bool is_among(const char *words, const char *word)
 
 static bool takes(const struct method_kind *kind, const struct kind_query *query)
 {
-    return is_among(kind->currencies, query->amount.currency)
+    return (!query->type || !strcmp(query->type, kind->type)) && is_among(kind->currencies, query->amount.currency)
         && (!query->country || is_among(kind->countries, query->country))
         && (!kind->most || query->amount.minor <= kind->most)
         && (!query->amount.minor || query->amount.minor >= kind->least) && (query->capture || kind->captured_later)
@@ -58,6 +60,36 @@ const struct method_kind *kind_typed(const struct provider *provider, const char
     return kind->type ? kind : NULL;
 }
 
+bool kind_said(struct ctx *ctx, const char *word, const char **type)
+{
+    static const struct {
+        const char *word, *type;
+    } words[] = {
+        { "stripe", NULL },
+        { "card", "card" },
+        { "credit_card", "card" },
+        { "debit_card", "card" },
+        { "apple_pay", "card" },
+        { "google_pay", "card" },
+        { "sepa_debit", "sepa_debit" },
+        { "ach_debit", "us_bank_account" },
+        { "us_bank_account", "us_bank_account" },
+        { "klarna", "klarna" },
+        { "afterpay", "afterpay_clearpay" },
+        { "afterpay_clearpay", "afterpay_clearpay" },
+        { "bank_transfer", "customer_balance" },
+        { "customer_balance", "customer_balance" },
+    };
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcasecmp(words[i].word, word) != 0)
+            continue;
+        *type = words[i].type;
+        return !strstr(words[i].word, "_pay") || is_switched_on(ctx->config, words[i].word);
+    }
+    return false;
+}
+
 size_t kinds_open(struct ctx *ctx, const struct provider *provider, const struct kind_query *query,
     const struct method_kind **out, size_t most)
 {
@@ -67,6 +99,18 @@ size_t kinds_open(struct ctx *ctx, const struct provider *provider, const struct
         if (is_switched_on(ctx->config, kind->type) && takes(kind, query))
             out[count++] = kind;
     return count;
+}
+
+json_t *kind_wallets(struct ctx *ctx, const struct method_kind *kind)
+{
+    json_t *list = json_in(ctx->arena, json_array());
+
+    for (const char *at = kind->wallets; at && *at; at += strcspn(at, " "), at += strspn(at, " ")) {
+        const char *wallet = arena_strndup(ctx->arena, at, strcspn(at, " "));
+        if (is_switched_on(ctx->config, wallet))
+            json_array_append_new(list, json_string(wallet));
+    }
+    return list;
 }
 
 const char *const *kinds_types(struct ctx *ctx, const struct provider *provider, const struct kind_query *query)

@@ -65,22 +65,13 @@ const struct field kinds_shown[] = {
     FIELD_END,
 };
 
-static json_t *split(struct ctx *ctx, const char *words)
-{
-    json_t *list = json_in(ctx->arena, json_array());
-
-    for (const char *at = words; at && *at; at += strcspn(at, " "), at += strspn(at, " "))
-        json_array_append_new(list, json_stringn(at, strcspn(at, " ")));
-    return list;
-}
-
 static struct kind_view view(struct ctx *ctx, const struct provider *provider, const struct method_kind *kind)
 {
     return (struct kind_view){
         .type = kind->type,
         .name = kind->name,
         .provider = provider->name,
-        .wallets = split(ctx, kind->wallets),
+        .wallets = kind_wallets(ctx, kind),
         .delayed = kind->delayed,
         .needs_mandate = kind->mandate,
         .needs_customer = kind->customer,

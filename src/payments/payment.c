@@ -164,6 +164,22 @@ static struct error *count_attempt(struct ctx *ctx, const char *customer_id)
     return error;
 }
 
+/* A kind that was asked for by name must be open for this payment. */
+static struct error *check_offered(struct ctx *ctx, const struct payment *payment)
+{
+    struct payment any = *payment;
+    struct error *error = NULL;
+    const char *open = "";
+
+    if (!payment->offered_type || *payment_types(ctx, payment))
+        return NULL;
+    any.offered_type = NULL;
+    for (const char *const *type = payment_types(ctx, &any); *type; type++)
+        open = arena_printf(ctx->arena, "%s%s%s", open, *open ? ", " : "", *type);
+    error_add_field(ctx, &error, "#/payment_method", "is not open for this payment: %s", *open ? open : "nothing is");
+    return error;
+}
+
 static void build(struct ctx *ctx, const struct payment_request *request, const char *customer_id,
     const struct provider *provider, struct payment *out)
 {
@@ -184,6 +200,7 @@ static void build(struct ctx *ctx, const struct payment_request *request, const 
         .metadata = request->metadata ? request->metadata : json_in(ctx->arena, json_object()),
         .return_url = request->return_url,
         .provider = provider->name,
+        .offered_type = request->method_type,
         .keeps_method = customer_id && (request->keep || (ctx->config->remember_methods && !request->checkout_id)),
         .method_id = request->payment_method_id,
         .created_by = principal_name(&ctx->principal),
@@ -259,6 +276,7 @@ struct error *payment_create(struct ctx *ctx, const struct payment_request *aske
     assert(provider);
     TRY(count_attempt(ctx, customer_id));
     build(ctx, request, customer_id, provider, out);
+    TRY(check_offered(ctx, out));
     attempt = attempt_new(ctx, out, ATTEMPT_CHARGE, out->amount.minor);
     attempt.confirms = out->confirmation == CONFIRMATION_AUTOMATIC;
     attempt.off_session = request->off_session;

@@ -53,7 +53,8 @@ struct payment {
     json_t *metadata;
     const char *return_url;
     const char *provider, *provider_payment_id, *provider_charge_id;
-    bool keeps_method; // the payer allowed that it is kept
+    bool keeps_method;        // the payer allowed that it is kept
+    const char *offered_type; // the one kind of method it can be paid with, or NULL
     const char *method_id, *method_type, *method_brand, *method_last4;
     int method_exp_month, method_exp_year;
     const char *method_country, *method_funding, *method_wallet, *method_fingerprint;
@@ -71,6 +72,7 @@ struct payment {
 struct payment_request {
     struct money amount;
     const char *payment_method_id;
+    const char *method_type; // the one kind that is offered; NULL: all that are open
     const char *customer_id; // ours or the provider's
     const char *description, *reference, *return_url;
     const char *receipt_email; // where the payer wants the receipt, or NULL

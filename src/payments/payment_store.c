@@ -16,7 +16,7 @@
     "failure_code,"                                                                                                    \
     " failure_message, next_action, next_action_url, client_secret, cancel_reason, created_by, checked_at, "           \
     "created_at,"                                                                                                      \
-    " updated_at, capture_before, expiry_warned_at, risk_level, multicapture"
+    " updated_at, capture_before, expiry_warned_at, risk_level, multicapture, offered_type"
 
 static const struct field columns[] = {
     FIELD(struct payment, id),
@@ -65,6 +65,7 @@ static const struct field columns[] = {
     FIELD(struct payment, expiry_warned_at),
     FIELD(struct payment, risk_level),
     FIELD(struct payment, multicapture),
+    FIELD(struct payment, offered_type),
     FIELD_END,
 };
 
@@ -116,9 +117,9 @@ struct error *payment_insert(struct ctx *ctx, const struct payment *payment)
     SQL(insert,
         "INSERT INTO payments (id, mode, status, amount, currency, capture, confirmation, customer_id, checkout_id,"
         " description, reference, metadata, return_url, provider, method_id, created_by, created_at, updated_at,"
-        " keeps_method)"
+        " keeps_method, offered_type)"
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, coalesce($12::jsonb, '{}'), $13, $14, $15, $16, $17, "
-        "$17, $18)");
+        "$17, $18, $19)");
 
     return db_send(ctx, &insert,
         PARAMS(P(payment->id), P(mode_names[payment->mode]), P(payment_status_names[payment->status]),
@@ -126,7 +127,7 @@ struct error *payment_insert(struct ctx *ctx, const struct payment *payment)
             P(payment_capture_names[payment->capture]), P(payment_confirmation_names[payment->confirmation]),
             P(payment->customer_id), P(payment->checkout_id), P(payment->description), P(payment->reference),
             P(payment->metadata), P(payment->return_url), P(payment->provider), P(payment->method_id),
-            P(payment->created_by), P(payment->created_at), P(payment->keeps_method)));
+            P(payment->created_by), P(payment->created_at), P(payment->keeps_method), P(payment->offered_type)));
 }
 
 /* As the database does for its column. */

@@ -137,6 +137,40 @@ static bool is_good(const struct webhook_setup *setup, const struct event_endpoi
         && !strcmp(endpoint->url, setup->url);
 }
 
+/* The host of TILL_URL, where payers' browsers show wallets: a name, and TLS. */
+static const char *wallet_host(struct ctx *ctx)
+{
+    const struct config *config = ctx->config;
+    const char *url = config->url;
+
+    if ((!config->apple_pay_enabled && !config->google_pay_enabled) || strncmp(url, "https://", 8) != 0)
+        return NULL;
+    const char *host = arena_strndup(ctx->arena, url + 8, strcspn(url + 8, "/:"));
+    const char *end = strrchr(host, '.');
+    return end && strspn(end, ".0123456789") < strlen(end) ? host : NULL;
+}
+
+static struct error *note_domain(struct ctx *ctx, const struct webhook_setup *setup, const struct wallet_domain *domain)
+{
+    return audit_add(ctx, "wallets.domain_registered", domain->reference,
+        json_in(ctx->arena, json_pack("{ss, ss}", "provider", setup->provider, "domain", setup->domain)));
+}
+
+/* Events come without it, so what goes wrong here is told and no more. */
+static struct error *register_domain(struct ctx *ctx, const struct provider *provider, struct webhook_setup *setup)
+{
+    struct wallet_domain domain = { 0 };
+
+    setup->domain = wallet_host(ctx);
+    if (!setup->domain)
+        return NULL;
+    struct error *error = provider->register_domain(ctx, setup->domain, id_new(ctx, "whs"), &domain);
+    setup->apple_pay = domain.apple_pay;
+    setup->google_pay = domain.google_pay;
+    setup->why = error ? error->detail : domain.why;
+    return domain.is_new ? IN_TX(ctx, note_domain(ctx, setup, &domain)) : NULL;
+}
+
 struct error *webhook_setup_work(struct ctx *ctx, void *order, json_t **result)
 {
     struct webhook_setup *setup = order;
@@ -159,6 +193,7 @@ struct error *webhook_setup_work(struct ctx *ctx, void *order, json_t **result)
         if (&endpoints[i] != good && (!strcmp(endpoints[i].url, setup->url) || secret_of(&kept, &endpoints[i])))
             TRY(clear(ctx, provider, setup, &endpoints[i], &kept));
     TRY(forget_missing(ctx, setup, endpoints, count, &kept));
+    TRY(register_domain(ctx, provider, setup));
     *result = json_in(ctx->arena,
         json_pack("{sb, sb, sI}", "created", setup->created, "updated", setup->updated, "retired",
             (json_int_t)setup->retired_count));

@@ -22,10 +22,13 @@ struct webhook_setup {
     size_t retired_count;
     const char **foreign; // endpoints of the same address that somebody else made: left alone
     size_t foreign_count;
+    const char *domain; // of our pages, where wallets are switched on and it can have any; else NULL
+    bool apple_pay, google_pay;
+    const char *why; // one of them cannot be offered there yet, or NULL
 };
 
 /* Sees to it that the provider has one endpoint of ours with this installation's address, in the API version that we speak, with all
- * events that act here; its secret is kept, encrypted. Doing it again changes nothing. `order` is a struct webhook_setup: for
+ * events that act here; its secret is kept, encrypted; and that it knows our domain for wallets. Doing it again changes nothing. `order` is a struct webhook_setup: for
  * maintenance_run(), because two at once would remove each other's. */
 MUST_CHECK struct error *webhook_setup_work(struct ctx *ctx, void *order, json_t **result);
 

@@ -292,6 +292,14 @@ struct provider_event {
     const char *api_version;
 };
 
+/* A domain whose pages may offer wallets. */
+struct wallet_domain {
+    const char *reference;
+    bool is_new;                // it was not known before
+    bool apple_pay, google_pay; // can be offered there now
+    const char *why;            // not, in the provider's words, or NULL
+};
+
 /* Where a provider sends its events. */
 struct event_endpoint {
     const char *reference, *url; // "we_…"
@@ -426,6 +434,9 @@ struct provider {
     struct error *(
         *update_endpoint)(struct ctx *ctx, const char *reference, const char *key, struct event_endpoint *out);
     struct error *(*delete_endpoint)(struct ctx *ctx, const char *reference);
+
+    /* Makes a domain known for wallets, or has one that is known looked at again. */
+    struct error *(*register_domain)(struct ctx *ctx, const char *name, const char *key, struct wallet_domain *out);
 
     /* Checks the raw body's signature against secrets, by commas; NULL: those of the configuration. E_INVALID_SIGNATURE,
      * E_INVALID_PAYLOAD. */

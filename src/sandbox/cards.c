@@ -110,6 +110,10 @@ static const struct test_card cards[] = {
     CARD("gb", "4000008260000000", "visa", "credit", "GB"),
     CARD("jp", "4000003920000003", "visa", "credit", "JP"),
 
+    /* Not Stripe's own: what the stand-in's form gets from a device's wallet. */
+    CARD("applePay", "4242424242424242", "visa", "credit", "US", .wallet = "apple_pay"),
+    CARD("googlePay", "4242424242424242", "visa", "credit", "US", .wallet = "google_pay"),
+
     CARD("chargeDeclined", "4000000000000002", "visa", "credit", "US", .decline = &generic),
     CARD("visa_chargeDeclined", "4000000000000002", "visa", "credit", "US", .decline = &generic),
     CARD("chargeDeclinedInsufficientFunds", "4000000000009995", "visa", "credit", "US", .decline = &insufficient_funds),

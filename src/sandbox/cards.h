@@ -47,7 +47,8 @@ struct test_card {
     bool cvc_fails;
     bool line1_fails;
     bool postal_code_fails;
-    const char *risk; // "elevated", "highest"; NULL is normal
+    const char *wallet; // that the card is in: "apple_pay", "google_pay"
+    const char *risk;   // "elevated", "highest"; NULL is normal
 };
 
 extern const struct decline decline_authentication_required;

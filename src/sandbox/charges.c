@@ -71,7 +71,7 @@ static json_t *card_details(struct call *call, const struct record *intent, cons
                             "'regulated_status':'unregulated','three_d_secure':null,'transaction_link_id':null,"
                             "'wallet':null}");
     static const char *const copied[] = { "brand", "checks", "country", "exp_month", "exp_year", "fingerprint",
-        "funding", "last4", NULL };
+        "funding", "last4", "wallet", NULL };
 
     for (const char *const *member = copied; *member; member++)
         set_copy(details, *member, card, *member);

@@ -136,6 +136,11 @@ static json_t *card_new(struct call *call, const struct test_card *card, json_t 
     set_int(shown, "exp_month", month ? month : 12);
     set_int(shown, "exp_year", month ? json_get_int(data, "exp_year") : year_of(call->now) + 2);
     json_array_append_new(json_object_get(json_object_get(shown, "networks"), "available"), json_string(card->brand));
+    if (card->wallet) {
+        set_new(shown, "wallet", blank("{'dynamic_last4':null,'type':null}"));
+        set_text(json_object_get(shown, "wallet"), "type", card->wallet);
+        set_new(json_object_get(shown, "wallet"), card->wallet, json_object());
+    }
     if (has(data, "cvc") || !month)
         set_text(checks, "cvc_check", "unchecked");
     return shown;

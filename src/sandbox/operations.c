@@ -89,6 +89,12 @@ const struct operation operations[] = {
     { "POST", "/v1/webhook_endpoints/{id}", endpoint_update, endpoint_update_params, false },
     { "DELETE", "/v1/webhook_endpoints/{id}", endpoint_delete, params_none, false },
 
+    { "POST", "/v1/payment_method_domains", domain_create, domain_create_params, false },
+    { "GET", "/v1/payment_method_domains", domain_list, domain_list_params, false },
+    { "GET", "/v1/payment_method_domains/{id}", domain_get, params_none, false },
+    { "POST", "/v1/payment_method_domains/{id}", domain_update, domain_update_params, false },
+    { "POST", "/v1/payment_method_domains/{id}/validate", domain_validate, params_none, false },
+
     { "GET", "/v1/account", account_get, params_none, false },
 };
 /* clang-format on */

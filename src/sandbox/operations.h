@@ -107,6 +107,13 @@ extern const struct param event_list_params[];
 struct failure *event_get(struct call *call);
 struct failure *event_list(struct call *call);
 
+extern const struct param domain_create_params[], domain_update_params[], domain_list_params[];
+struct failure *domain_create(struct call *call);
+struct failure *domain_get(struct call *call);
+struct failure *domain_update(struct call *call);
+struct failure *domain_validate(struct call *call);
+struct failure *domain_list(struct call *call);
+
 extern const struct param endpoint_create_params[], endpoint_update_params[];
 struct failure *endpoint_create(struct call *call);
 struct failure *endpoint_get(struct call *call);

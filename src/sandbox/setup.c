@@ -100,14 +100,13 @@ static struct record *attempt_new(struct call *call, const struct record *setup,
     const char *type = json_get_text(method->object, "type");
     json_t *details = made(json_object());
     static const char *const copied[] = { "brand", "checks", "country", "exp_month", "exp_year", "fingerprint",
-        "funding", "last4", NULL };
+        "funding", "last4", "wallet", NULL };
 
     if (strcmp(type, "card") == 0) {
         for (const char *const *member = copied; *member; member++)
             set_copy(details, *member, json_object_get(method->object, "card"), *member);
         set_copy(details, "network", json_object_get(method->object, "card"), "brand");
         set_null(details, "three_d_secure");
-        set_null(details, "wallet");
     }
     set_text(attempt, "id", id_stripe(call->ctx, "setatt"));
     set_int(attempt, "created", call->now);

@@ -26,6 +26,7 @@ enum kind {
     KIND_FILE,
     KIND_SUBSCRIPTION,
     KIND_INVOICE,
+    KIND_DOMAIN,
     KIND_COUNT,
 };
 

@@ -73,10 +73,34 @@ describe('what is open', { concurrency: 4 }, () => {
     }
   });
 
+  test('the one door for all offers what is named there, in the words that others use', async () => {
+    const process = (payment_method, currency, n) => till.api('POST', '/api/v1/payments/process',
+      { body: { invoice_id: n, user_id: `user-${payment_method}`, payment_method, amount: 12, currency } });
+    for (const [word, currency, ...types] of [
+      ['CREDIT_CARD', 'EUR', 'card'], ['DEBIT_CARD', 'EUR', 'card'], ['STRIPE', 'EUR', 'card', 'sepa_debit', 'klarna', 'customer_balance'], ['APPLE_PAY', 'EUR', 'card'],
+      ['google_pay', 'USD', 'card'], ['SEPA_DEBIT', 'EUR', 'sepa_debit'], ['ACH_DEBIT', 'USD', 'us_bank_account'], ['KLARNA', 'EUR', 'klarna'],
+      ['AFTERPAY', 'USD', 'afterpay_clearpay'], ['BANK_TRANSFER', 'EUR', 'customer_balance'],
+    ]) {
+      const made = await process(word, currency, 1);
+      assert.equal(made.status, 201, `${word}: ${made.text}`);
+      const theirs = (await till.sandbox.stripe('GET', `payment_intents/${made.body.payment_intent_id}`)).body;
+      assert.deepEqual(theirs.payment_method_types, types, word);
+    }
+    for (const [word, currency] of [['SEPA_DEBIT', 'USD'], ['AFTERPAY', 'EUR'], ['PAYPAL', 'EUR'], ['WIRE_TRANSFER', 'EUR'], ['', 'EUR']]) {
+      const refused = await process(word, currency, 2);
+      isProblem(refused, 400, 'VALIDATION_ERROR');
+      assert.deepEqual(pointers(refused), ['#/payment_method'], word);
+    }
+    assert.match((await process('SEPA_DEBIT', 'USD', 3)).body.errors[0].detail, /not open for this payment: card, us_bank_account, klarna, afterpay_clearpay/);
+  });
+
   test('and on what the operator switched on', async () => {
-    const other = await startTill();
+    const other = await startTill({ env: { APPLE_PAY_ENABLED: 'false' } });
     try {
       assert.deepEqual(await open('currency=EUR', other), ['card']);
+      const wallet = await other.api('POST', '/api/v1/payments/process', { body: { invoice_id: 1, payment_method: 'APPLE_PAY', amount: 12, currency: 'EUR' } });
+      isProblem(wallet, 400, 'VALIDATION_ERROR');
+      assert.deepEqual((await other.api('GET', '/api/v1/payments/payment-methods?currency=EUR')).body.data[0].wallets, ['google_pay']);
       const waiting = (await pay(other, { amount: eur('20.00'), payment_method_id: undefined })).body;
       const theirs = (await other.sandbox.stripe('GET', `payment_intents/${waiting.provider_payment_id}`)).body;
       assert.deepEqual(theirs.payment_method_types, ['card']);

@@ -56,7 +56,7 @@ test('a receipt, once, over TLS, as HTML and as text', async () => {
   assert.equal(mail.headers['message-id'], `<${row.id}@127.0.0.1>`);
   for (const line of mail.raw.split('\r\n')) assert.ok(line.length <= 100 && /^[\x20-\x7e\t]*$/.test(line), line);
   for (const part of [mail.text, mail.html]) {
-    assert.ok(part.includes(payment.id) && part.includes('$10.00') && part.includes('help@shop.example') && part.includes('4242'), part);
+    assert.ok(part.includes(payment.id) && part.includes('$10.00') && part.includes('help@shop.example') && part.includes('Visa ending in 4242'), part);
   }
   assert.ok(mail.text.includes(`${MERCHANT} has received $10.00.`) && mail.text.includes('2 <i>pens</i>') && mail.text.includes('order {{7}}'), mail.text);
   assert.ok(mail.html.includes('2 &lt;i&gt;pens&lt;/i&gt;') && !mail.html.includes('<b>') && mail.html.includes('&amp;'), mail.html);

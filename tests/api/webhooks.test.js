@@ -507,4 +507,23 @@ describe('till stripe setup', () => {
     assert.ok(list.length === 1 && list[0].id !== before[0].id);
     await delivered(await paid(till));
   });
+
+  test('makes the domain of the pages known for wallets, and says what is missing there', async () => {
+    const { ...env } = till.env;
+    const domains = async () => (await till.sandbox.stripe('GET', 'payment_method_domains')).body.data;
+    const at = async (host, GOOGLE_PAY_ENABLED) => {
+      Object.assign(till.env, { TILL_URL: `https://${host}`, GOOGLE_PAY_ENABLED });
+      return setup().finally(() => Object.assign(till.env, env, { GOOGLE_PAY_ENABLED: 'true' }));
+    };
+    assert.deepEqual(await domains(), [], 'none for a local address');
+    assert.match(await at('pay.example.com:8443', 'true'), /^pay\.example\.com may show Apple Pay\npay\.example\.com may show Google Pay\n$/m);
+    const [{ id }] = await domains();
+    await till.sandbox.stripe('POST', `payment_method_domains/${id}`, { enabled: 'false' });
+    await at('pay.example.com', 'true');
+    assert.deepEqual((await domains()).map((one) => [one.id, one.domain_name, one.enabled]), [[id, 'pay.example.com', true]]);
+    assert.equal(await till.db.value(`SELECT count(*) FROM audit_log WHERE action = 'wallets.domain_registered' AND object = '${id}'`), '1');
+    const said = await at('unverified.example.com', 'false');
+    assert.match(said, /^unverified\.example\.com may not show Apple Pay yet: The domain association file was not found\.$/m);
+    assert.doesNotMatch(said, /Google/);
+  });
 });

@@ -11,7 +11,7 @@ let stack, browser;
 
 before(async () => {
   [stack, browser] = await Promise.all([
-    startStack({ env: { SEPA_ENABLED: 'true', KLARNA_ENABLED: 'true', ACH_ENABLED: 'true', BANK_TRANSFER_ENABLED: 'true' } }),
+    startStack({ env: { SEPA_ENABLED: 'true', KLARNA_ENABLED: 'true', ACH_ENABLED: 'true', BANK_TRANSFER_ENABLED: 'true', GOOGLE_PAY_ENABLED: 'false' } }),
     launch(),
   ]);
 });
@@ -20,8 +20,9 @@ after(async () => {
   await stack?.stop();
 });
 
-async function withPage(size, work) {
+async function withPage(size, work, { wallets = '' } = {}) {
   const page = await newPage(browser, { size });
+  await page.context().addInitScript((names) => globalThis.localStorage.setItem('wallets', names), wallets);
   try {
     await work(page);
     assert.deepEqual(page.complaints, []);
@@ -45,6 +46,27 @@ async function payBy(page, session, kind, values) {
   await assertAccessible(page);
   await page.getByTestId('pay').click();
 }
+
+test('Apple Pay is offered beside the card on a device that has it, and asks before it pays', () =>
+  withPage(390, async (page) => {
+    const session = await stack.session();
+    await payBy(page, session, 'apple_pay', {});
+    assert.equal(await cardFrame(page).getByTestId('kind-google_pay').count(), 0, 'it is switched off');
+    await page.getByTestId('wallet-cancel').click();
+    await inState(page, 'field_error');
+    assert.deepEqual(await stack.paymentsOf(session), [], 'nobody asked for money yet');
+    await page.getByTestId('pay').click();
+    await shot(page, 'kind-apple-pay');
+    await page.getByTestId('wallet-pay').click();
+    await inState(page, 'succeeded');
+    const [payment] = await stack.paymentsOf(session);
+    assert.deepEqual([payment.payment_method.type, payment.payment_method.card.wallet], ['card', 'apple_pay']);
+    assert.match(await page.getByTestId('checkout').textContent(), /Apple Pay, Visa ending in 4242/);
+    await page.getByTestId('receipt').first().click();
+    await page.getByText('Apple Pay, Visa ending in 4242').waitFor();
+    const [card] = (await stack.api('GET', '/api/v1/payments/payment-methods?currency=EUR')).body.data;
+    assert.deepEqual([card.type, card.wallets], ['card', ['apple_pay']]);
+  }, { wallets: 'apple_pay google_pay' }));
 
 test('an account is debited, and the page says that it takes days', () =>
   withPage(390, async (page) => {

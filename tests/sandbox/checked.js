@@ -23,7 +23,7 @@ function load(name) {
 /** Objects that the sandbox has. All others are left out of the description, where they would only cost seconds: an answer
  * that held one would be refused. */
 const OWN = new Set(['Address', 'Balance', 'BalanceTransaction', 'Charge', 'ConfirmationToken', 'Customer', 'DeletedCustomer',
-  'DeletedWebhookEndpoint', 'Dispute', 'Event', 'Mandate', 'Metadata', 'PaymentIntent', 'PaymentMethod', 'Payout', 'Refund',
+  'DeletedWebhookEndpoint', 'Dispute', 'Event', 'Mandate', 'Metadata', 'PaymentIntent', 'PaymentMethod', 'PaymentMethodDomain', 'Payout', 'Refund',
   'SetupAttempt', 'SetupIntent', 'WebhookEndpoint']);
 
 /** Ways to pay that it does not have. */

@@ -177,6 +177,16 @@ test('endpoints get what they asked for, in their version, under their own secre
   assert.equal((await stripe.webhookEndpoints.list()).data.length, 0);
 });
 
+test('a domain is registered for wallets, and one without its file is not for Apple Pay', async () => {
+  const good = await stripe.paymentMethodDomains.create({ domain_name: 'pay.example.com' });
+  const bare = await stripe.paymentMethodDomains.create({ domain_name: 'unverified.example.com', enabled: false });
+  assert.deepEqual([good.apple_pay.status, good.enabled, bare.apple_pay.status, bare.google_pay.status, bare.enabled], ['active', true, 'inactive', 'active', false]);
+  assert.equal((await stripe.paymentMethodDomains.validate(bare.id)).apple_pay.status, 'inactive');
+  assert.equal((await stripe.paymentMethodDomains.update(bare.id, { enabled: true })).enabled, true);
+  assert.deepEqual((await stripe.paymentMethodDomains.list({ domain_name: 'pay.example.com' })).data.map(({ id }) => id), [good.id]);
+  await assert.rejects(stripe.paymentMethodDomains.create({ domain_name: 'https://pay.example.com/' }), { type: 'StripeInvalidRequestError', param: 'domain_name' });
+});
+
 test('what is not taken comes again, when the sandbox\'s clock says so', async () => {
   receiver.status = 500;
   const intent = await paid();

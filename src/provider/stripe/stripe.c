@@ -89,6 +89,7 @@ const struct provider provider_stripe = {
     .create_endpoint = stripe_create_endpoint,
     .update_endpoint = stripe_update_endpoint,
     .delete_endpoint = stripe_delete_endpoint,
+    .register_domain = stripe_register_domain,
     .list_events = stripe_list_events,
     .list_movements = stripe_list_movements,
     .balance = stripe_balance,

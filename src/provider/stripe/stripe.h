@@ -140,6 +140,8 @@ MUST_CHECK struct error *stripe_create_endpoint(struct ctx *ctx, const char *url
 MUST_CHECK struct error *stripe_update_endpoint(struct ctx *ctx, const char *reference, const char *key,
     struct event_endpoint *out);
 MUST_CHECK struct error *stripe_delete_endpoint(struct ctx *ctx, const char *reference);
+MUST_CHECK struct error *stripe_register_domain(struct ctx *ctx, const char *name, const char *key,
+    struct wallet_domain *out);
 MUST_CHECK struct error *stripe_list_events(struct ctx *ctx, struct instant since, const char *after, int limit,
     struct provider_event **out, size_t *count);
 MUST_CHECK struct error *stripe_fetch_subscription(struct ctx *ctx, const char *reference,

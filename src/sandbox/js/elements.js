@@ -50,7 +50,12 @@ const KINDS = {
     klarna: { name: "Klarna", fields: ["payer"] },
     afterpay_clearpay: { name: "Afterpay", fields: ["payer"] },
     customer_balance: { name: "Bank transfer", fields: [] },
+    apple_pay: { name: "Apple Pay", fields: [] },
+    google_pay: { name: "Google Pay", fields: [] },
 };
+
+/** What the device's wallet gives for the form, as a card: the sandbox's own test tokens. @type {Record<string, string>} */
+const WALLETS = { apple_pay: "tok_applePay", google_pay: "tok_googlePay" };
 let kind = "card";
 
 /** @type {Record<string, string>} */
@@ -213,6 +218,7 @@ function cardParams(details) {
 /** @param {any} details */
 function methodParams(details) {
     if (kind === "card") return cardParams(details);
+    if (kind in WALLETS) return { type: "card", card: { token: WALLETS[kind] }, billing_details: details };
     return {
         type: kind,
         sepa_debit: kind === "sepa_debit" ? { iban: input("iban").value.trim() } : undefined,
@@ -248,6 +254,21 @@ function choose(chosen) {
     if (chosen === "card") showPostal();
     tellHeight();
     tellChange();
+}
+
+/** Which wallets this browser has. Nothing stands in for a phone or an account with cards: it says so itself. */
+function walletsHere() {
+    try {
+        return (localStorage.getItem("wallets") || "").split(" ").filter((name) => name in WALLETS);
+    } catch {
+        return []; // no storage in a frame of somebody else's page
+    }
+}
+
+/** The wallets come with the card, where the page lets them. @param {string[]} types @param {string[]} never */
+function withWallets(types, never) {
+    const wallets = walletsHere().filter((name) => !never.includes(name));
+    return types.flatMap((type) => (type === "card" ? [type, ...wallets] : [type]));
 }
 
 /** @param {string[]} offered */
@@ -317,10 +338,10 @@ function showPostal() {
 }
 
 const tell = serve({
-    start({ key, locale, appearance, types }) {
+    start({ key, locale, appearance, types, without }) {
         apiKey = key;
         dressUp(locale || "auto", appearance || {});
-        offer(types || ["card"]);
+        offer(withWallets(types || ["card"], without));
     },
     validate,
     confirm: confirmIntent,

@@ -100,6 +100,13 @@
             this.handlers = {};
             /** @type {Frame | null} */
             this.frame = null;
+            this.chosen = "card";
+        }
+
+        /** The wallets that the page does not want. */
+        without() {
+            const { applePay, googlePay } = this.options.wallets || {};
+            return [applePay === "never" && "apple_pay", googlePay === "never" && "google_pay"].filter(Boolean);
         }
 
         /** @param {string} name @param {(event: any) => void} handler */
@@ -147,7 +154,10 @@
             });
             frame.onevent = (name, detail) => {
                 if (name === "resize") frame.element.style.setProperty("height", `${detail.height}px`);
-                else this.emit(name, detail);
+                else {
+                    if (name === "change") this.chosen = detail.value.type;
+                    this.emit(name, detail);
+                }
             };
             const failed = setTimeout(
                 () =>
@@ -162,6 +172,7 @@
                     locale: this.elements.options.locale || this.elements.stripe.locale,
                     appearance: this.elements.options.appearance || {},
                     types: this.elements.options.allowedPaymentMethodTypes,
+                    without: this.without(),
                 })
                 .then(() => {
                     clearTimeout(failed);
@@ -239,9 +250,15 @@
         async submit() {
             const element = this.list.get("payment");
             if (!element || !element.frame) misuse("elements.submit() needs a mounted payment Element.");
-            const error = await element.frame.call("validate");
+            const name = WALLETS[element.chosen];
+            if (name && !navigator.userActivation.isActive)
+                misuse(
+                    `Failed to show the ${name} payment sheet. It has to be shown right after a click: call` +
+                        " elements.submit() before anything that takes time.",
+                );
+            const error = name ? await walletSheet(name, this.options) : await element.frame.call("validate");
             this.submitted = !error;
-            return error ? { error } : { selectedPaymentMethod: "card" };
+            return error ? { error } : { selectedPaymentMethod: element.chosen };
         }
     }
 
@@ -422,25 +439,32 @@
         }
     }
 
+    /** @type {Record<string, string>} */
+    const WALLETS = { apple_pay: "Apple Pay", google_pay: "Google Pay" };
+
     /** @param {string} url @returns {Promise<never>} */
     function leave(url) {
         location.assign(url);
         return new Promise(() => {});
     }
 
-    /** @param {string} url @returns {Promise<"answered" | "closed">} */
-    function challengeFrame(url) {
+    /**
+     * Lays a box over the page; answers it and what takes it away again.
+     * @param {string} label
+     * @param {string} test
+     * @param {Record<string, string>} style
+     * @param {() => void} escape
+     */
+    function layOver(label, test, style, escape) {
         const dialog = document.createElement("div");
         const box = document.createElement("div");
-        const close = document.createElement("button");
-        const frame = document.createElement("iframe");
         const before = /** @type {HTMLElement | null} */ (document.activeElement);
         const others = [...document.body.children].filter((child) => !child.hasAttribute("inert"));
 
         dialog.setAttribute("role", "dialog");
         dialog.setAttribute("aria-modal", "true");
-        dialog.setAttribute("aria-label", "3D Secure");
-        dialog.setAttribute("data-test", "challenge");
+        dialog.setAttribute("aria-label", label);
+        dialog.setAttribute("data-test", test);
         dress(dialog, {
             position: "fixed",
             inset: "0",
@@ -453,55 +477,98 @@
         dress(box, {
             position: "relative",
             width: "100%",
-            "max-width": "480px",
-            height: "100%",
-            "max-height": "600px",
             background: "#fff",
+            color: "#17202b",
             "border-radius": "12px",
             overflow: "hidden",
+            ...style,
         });
-        close.type = "button";
-        close.textContent = "×";
-        close.setAttribute("aria-label", "Close 3D Secure");
-        close.setAttribute("data-test", "challenge-close");
-        dress(close, {
-            position: "absolute",
-            "inset-block-start": "4px",
-            "inset-inline-end": "4px",
-            width: "44px",
-            height: "44px",
-            border: "0",
-            background: "transparent",
-            color: "#17202b",
-            font: "24px/1 system-ui, sans-serif",
-            cursor: "pointer",
-        });
+        dialog.append(box);
+        dialog.addEventListener("keydown", (event) => event.key === "Escape" && escape());
+        for (const other of others) other.setAttribute("inert", "");
+        document.body.append(dialog);
+        return {
+            box,
+            remove() {
+                dialog.remove();
+                for (const other of others) other.removeAttribute("inert");
+                before?.focus?.();
+            },
+        };
+    }
+
+    /** @param {string} text @param {string} test @param {Record<string, string>} style @param {() => void} pressed */
+    function button(text, test, style, pressed) {
+        const element = document.createElement("button");
+        element.type = "button";
+        element.textContent = text;
+        element.setAttribute("data-test", test);
+        element.addEventListener("click", pressed);
+        return dress(element, { border: "0", "min-height": "44px", cursor: "pointer", ...style });
+    }
+
+    /** @param {string} url @returns {Promise<"answered" | "closed">} */
+    function challengeFrame(url) {
+        const frame = document.createElement("iframe");
+
         frame.title = "3D Secure: confirm with your bank";
         frame.name = "stripe-challenge-frame";
         frame.src = url;
         dress(frame, { display: "block", width: "100%", height: "100%", border: "0", "color-scheme": "normal" });
-        box.append(frame, close);
-        dialog.append(box);
-
         return new Promise((resolve) => {
             /** @param {"answered" | "closed"} outcome */
             const end = (outcome) => {
                 removeEventListener("message", answered);
-                dialog.remove();
-                for (const other of others) other.removeAttribute("inert");
-                before?.focus?.();
+                over.remove();
                 resolve(outcome);
             };
             /** @param {MessageEvent} message */
             const answered = (message) => {
                 if (message.source === frame.contentWindow && message.origin === origin) end("answered");
             };
+            const size = { "max-width": "480px", height: "100%", "max-height": "600px" };
+            const over = layOver("3D Secure", "challenge", size, () => end("closed"));
+            const corner = {
+                position: "absolute",
+                "inset-block-start": "4px",
+                "inset-inline-end": "4px",
+                width: "44px",
+                background: "transparent",
+                color: "#17202b",
+                font: "24px/1 system-ui, sans-serif",
+            };
+            const close = button("×", "challenge-close", corner, () => end("closed"));
+            close.setAttribute("aria-label", "Close 3D Secure");
+            over.box.append(frame, close);
             addEventListener("message", answered);
-            close.addEventListener("click", () => end("closed"));
-            dialog.addEventListener("keydown", (event) => event.key === "Escape" && end("closed"));
-            for (const other of others) other.setAttribute("inert", "");
-            document.body.append(dialog);
             frame.focus();
+        });
+    }
+
+    /**
+     * What the device itself shows over everything: the amount, and the payer's yes.
+     * @param {string} name
+     * @param {any} options
+     * @returns {Promise<any>} null, or what elements.submit() says of a sheet that was closed
+     */
+    function walletSheet(name, { amount, currency }) {
+        return new Promise((resolve) => {
+            /** @param {any} error */
+            const end = (error) => {
+                over.remove();
+                resolve(error);
+            };
+            const closed = () =>
+                end({ type: "validation_error", code: "incomplete_payment_details", message: `${name} was closed.` });
+            const over = layOver(name, "wallet", { "max-width": "360px", padding: "20px" }, closed);
+            const due = document.createElement("p");
+            due.textContent = `${name}: ${amount} ${(currency || "").toUpperCase()} in minor units`;
+            const font = "16px/1.4 system-ui, sans-serif";
+            const wide = { width: "100%", font, "border-radius": "8px" };
+            const yes = button("Pay", "wallet-pay", { ...wide, background: "#17202b", color: "#fff" }, () => end(null));
+            const no = button("Cancel", "wallet-cancel", { ...wide, background: "#fff", color: "#17202b" }, closed);
+            over.box.append(dress(due, { margin: "0 0 12px", font }), yes, no);
+            yes.focus();
         });
     }
 
