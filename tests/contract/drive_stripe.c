@@ -16,6 +16,8 @@
 #include "base/field.h"
 #include "base/log.h"
 #include "http/client.h"
+#include "payments/dispute_api.h"
+#include "payments/evidence.h"
 #include "provider/provider.h"
 #include "show.h"
 
@@ -201,6 +203,8 @@ static void customers(void)
 
         show(calls[i].call, show_found(error, error ? json_null() : json_string(reference)));
     }
+    show("customer.update", show_found(stripe->update_customer(&ctx, "cus_1", &calls[0].request), json_null()));
+    show("customer.delete", show_found(stripe->delete_customer(&ctx, "cus_1"), json_null()));
 }
 
 static json_t *show_setup(const struct setup_view *setup)
@@ -330,10 +334,78 @@ static void balance(void)
     show("balance", show_found(error, found));
 }
 
+/* Every word and every kind of file that our API takes. */
+static size_t all_evidence(struct evidence_part *parts)
+{
+    size_t count = 0;
+
+    for (const struct field *field = dispute_evidence_asked; field->name; field++)
+        if (strcmp(field->name, "submit") != 0)
+            parts[count++] = (struct evidence_part){ .name = field->name, .value = "what there is to say & ü" };
+    for (const char *const *kind = evidence_file_kinds; *kind; kind++)
+        parts[count++] = (struct evidence_part){ .name = *kind, .value = "file_1", .file = true };
+    return count;
+}
+
+static void disputes(void)
+{
+    struct evidence_part parts[64];
+    struct evidence evidence = { "dp_1", "k70", parts, all_evidence(parts), true };
+    struct upload upload = { "k72", "receipt.pdf", "application/pdf", bytes_of("%PDF-1.4 \r\n--till") };
+    const char *file = NULL;
+
+    show("dispute.evidence", show_found(stripe->send_evidence(&ctx, &evidence), json_null()));
+    show("dispute.accept", show_found(stripe->accept_dispute(&ctx, "dp_1", "k71"), json_null()));
+    struct error *error = stripe->upload_file(&ctx, &upload, &file);
+    show("dispute.file", show_found(error, error ? json_null() : json_string(file)));
+}
+
+static void mirrored(void)
+{
+    struct subscription_view subscription;
+    struct invoice_view invoice;
+    struct error *error = stripe->fetch_subscription(&ctx, "sub_1", &subscription);
+
+    show("subscription", show_found(error, error ? json_null() : json_string(subscription.status)));
+    error = stripe->fetch_invoice(&ctx, "in_1", &invoice);
+    show("invoice",
+        show_found(error, error ? json_null() : json_pack("[s, s?]", invoice.status, invoice.subscription)));
+}
+
+static void endpoints(void)
+{
+    struct event_endpoint *list, one;
+    size_t count = 0;
+    struct error *error = stripe->list_endpoints(&ctx, &list, &count);
+
+    show("endpoints", show_found(error, json_integer((json_int_t)count)));
+    error = stripe->create_endpoint(&ctx, "https://pay.example.com/api/v1/webhooks/stripe", "k80", &one);
+    show("endpoint.create", show_found(error, error ? json_null() : json_string(one.secret)));
+    error = stripe->update_endpoint(&ctx, "we_1", "k81", &one);
+    show("endpoint.update", show_found(error, error ? json_null() : json_boolean(one.complete)));
+    show("endpoint.delete", show_found(stripe->delete_endpoint(&ctx, "we_1"), json_null()));
+}
+
+/* One that is not known, one that is, and one that was switched off and that Apple has not seen. */
+static void domains(void)
+{
+    const char *const names[] = { "new.example.com", "known.example.com", "off.example.com" };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct wallet_domain domain = { 0 };
+        struct error *error = stripe->register_domain(&ctx, names[i], arena_printf(ctx.arena, "k9%zu", i), &domain);
+
+        show(arena_printf(ctx.arena, "domain.%s", names[i]),
+            show_found(error,
+                json_pack("{s:s?, s:b, s:b, s:b, s:s?}", "reference", domain.reference, "is_new", domain.is_new,
+                    "apple_pay", domain.apple_pay, "google_pay", domain.google_pay, "why", domain.why)));
+    }
+}
+
 int main(void)
 {
     void (*const parts[])(void) = { create, confirm, capture, cancel, refund, fetch, find, fetch_others, customers,
-        setups, methods, events, movements, balance };
+        setups, methods, events, movements, balance, disputes, mirrored, endpoints, domains };
 
     signal(SIGPIPE, SIG_IGN);
     crypto_init();

@@ -140,6 +140,11 @@ function page(items, query, url) {
 const missing = (param) => [404, { error: { type: 'invalid_request_error', code: 'resource_missing', message: 'No such object', param } }];
 const found = (id) => (intents[id] ? [200, intents[id]] : missing('intent'));
 
+const inactive = { status: 'inactive', status_details: { error_message: 'No file was found' } };
+const domain = (id, more) => ({ ...resources.payment_method_domain, id, domain_name: `${id.slice(4)}.example.com`, ...more });
+const domains = { pmd_new: domain('pmd_new'), pmd_known: domain('pmd_known'), pmd_off: domain('pmd_off', { enabled: false, apple_pay: inactive }) };
+const endpoint = (more) => ({ ...resources.webhook_endpoint, id: 'we_1', url: 'https://pay.example.com/', ...more });
+
 const answers = {
   'POST /v1/payment_intents': () => [200, intents.pi_created],
   'POST /v1/payment_intents/{id}/confirm': (id) => {
@@ -190,6 +195,22 @@ const answers = {
   'GET /v1/mandates/{id}': (id) => [200, { ...resources.mandate, id, status: 'inactive' }],
   'GET /v1/payment_methods/{id}': (id) => [200, { ...resources.payment_method, id }],
   'POST /v1/customers': (_, form) => [200, { ...resources.customer, id: 'cus_1', discount: null, shipping: null, ...form }],
+  'POST /v1/customers/{id}': (id) => [200, { ...resources.customer, id, discount: null, shipping: null }],
+  'DELETE /v1/customers/{id}': (id) => [200, { ...resources.deleted_customer, id }],
+  'POST /v1/disputes/{id}': (id) => [200, { ...disputes[0], id }],
+  'POST /v1/disputes/{id}/close': (id) => [200, { ...disputes[0], id, status: 'lost' }],
+  'POST /v1/files': () => [200, { ...resources.file, id: 'file_1' }],
+  'GET /v1/subscriptions/{id}': (id) => [200, { ...resources.subscription, id, status: 'active' }],
+  'GET /v1/invoices/{id}': (id) => [200, { ...resources.invoice, id, status: 'open', parent: { subscription_details: { subscription: 'sub_1' } } }],
+  'GET /v1/webhook_endpoints': (_, query) => [200, page([endpoint()], query, '/v1/webhook_endpoints')],
+  'POST /v1/webhook_endpoints': (_, form) => [200, endpoint({ enabled_events: form.enabled_events, secret: 'whsec_1' })],
+  'POST /v1/webhook_endpoints/{id}': (_, form) => [200, endpoint({ enabled_events: form.enabled_events })],
+  'DELETE /v1/webhook_endpoints/{id}': (id) => [200, { ...resources.deleted_webhook_endpoint, id }],
+  'GET /v1/payment_method_domains': (_, query) => [200, page(Object.values(domains)
+    .filter(({ id, domain_name }) => id !== 'pmd_new' && domain_name === query.domain_name), query, '/v1/payment_method_domains')],
+  'POST /v1/payment_method_domains': () => [200, domains.pmd_new],
+  'POST /v1/payment_method_domains/{id}': (id) => [200, { ...domains[id], enabled: true }],
+  'POST /v1/payment_method_domains/{id}/validate': (id) => [200, { ...domains[id], enabled: true }],
   'GET /v1/events': (_, query) => {
     if (query.ending_before === 'evt_forgotten') return missing('ending_before');
     return [200, page(events, query, '/v1/events')];
@@ -219,6 +240,26 @@ function arrays(value) {
   return Object.fromEntries(keys.map((key) => [key, arrays(value[key])]));
 }
 
+/** The parts of a body with files, by name. */
+function decodeParts(type, text) {
+  const [, boundary] = /^multipart\/form-data; boundary=(\S+)$/.exec(type);
+  assert.ok(text.endsWith(`\r\n--${boundary}--\r\n`));
+  return Object.fromEntries(text.slice(0, -boundary.length - 8).split(`--${boundary}\r\n`).slice(1).map((part) => {
+    const [, name, value] = /^Content-Disposition: form-data; name="(\w+)"(?:; filename="[^"\r\n]+"\r\nContent-Type: \S+)?\r\n\r\n([^]*?)(?:\r\n)?$/.exec(part);
+    return [name, value];
+  }));
+}
+
+// Of these only an older description tells.
+const { paths } = read('openapi-2023-08-16.full.json');
+const query = (operation) => ({ type: 'object', additionalProperties: false, properties: Object.fromEntries(
+  operation.parameters.filter((one) => one.in === 'query').map(({ name, schema }) => [name, schema])) });
+const older = {
+  'GET /v1/subscriptions/{id}': query(paths['/v1/subscriptions/{subscription_exposed_id}'].get),
+  'GET /v1/invoices/{id}': query(paths['/v1/invoices/{invoice}'].get),
+  'POST /v1/files': paths['/v1/files'].post.requestBody.content['multipart/form-data'].schema,
+};
+
 function operationOf(method, pathname, operations) {
   const literal = `${method} ${pathname}`;
   if (operations[literal]) return [literal, undefined];
@@ -247,6 +288,7 @@ const complaints = (check) => (check.errors || []).map((error) => `${error.dataP
 for (const version of ['2026-08-26.dahlia', '2026-10-28.endive']) {
   describe(`Stripe ${version}`, () => {
     const requests = read(`sdk-${version}.requests.json`);
+    Object.assign(requests.operations, older);
     const requestSchema = compiler(requests, true);
     const answerSchema = compiler(read(`sdk-${version}.responses.json`), false);
     const seen = [];
@@ -257,7 +299,8 @@ for (const version of ['2026-08-26.dahlia', '2026-10-28.endive']) {
       const url = new URL(request.url, 'http://stripe');
       const [operation, id] = operationOf(request.method, url.pathname, requests.operations);
       const text = request.method === 'GET' ? url.search.slice(1) : body;
-      const form = decodeForm(text);
+      const type = request.headers['content-type'];
+      const form = /^multipart/.test(type) ? decodeParts(type, text) : decodeForm(text);
       seen.push({ request, url, operation, id, text, form, body });
       const [status, json] = answers[operation] ? answers[operation](id, form) : [404, {}];
       seen.at(-1).answer = { status, json };
@@ -304,27 +347,47 @@ for (const version of ['2026-08-26.dahlia', '2026-10-28.endive']) {
 
     test('every answer here is one that Stripe could give', () => {
       for (const { operation, answer: { status, json } } of seen) {
-        if (status !== 200) continue;
+        if (status !== 200 || operation in older) continue;
         const check = answerSchema(operation);
         assert.ok(check(json), `${operation}: ${complaints(check)}`);
       }
     });
 
     test('every request says who asks, in which version, and POSTs under which key', () => {
-      for (const { request, body } of seen) {
+      for (const { request, operation, body } of seen) {
         const { headers } = request;
         assert.strictEqual(headers.authorization, 'Bearer sk_test_contract');
         assert.strictEqual(headers['stripe-version'], version);
         assert.match(headers['user-agent'], /^Till\//);
         if (request.method === 'POST') {
           assert.match(headers['idempotency-key'], /^[!-~]{1,255}$/);
-          assert.strictEqual(headers['content-type'], 'application/x-www-form-urlencoded');
+          assert.ok(operation === 'POST /v1/files' || headers['content-type'] === 'application/x-www-form-urlencoded', headers['content-type']);
         } else {
           assert.strictEqual(headers['idempotency-key'], undefined);
           assert.strictEqual(body, '');
         }
       }
       assert.strictEqual(seen[0].request.headers['idempotency-key'], 'pay:att_1:create');
+    });
+
+    test('evidence has the words of Stripe for ours, and a file goes as one', () => {
+      const [{ form: { evidence, submit } }] = sent('POST /v1/disputes/{id}');
+      assert.ok(Object.keys(evidence).length >= 27 && submit === 'true', Object.keys(evidence).join(' '));
+      assert.deepStrictEqual(sent('POST /v1/files')[0].form, { purpose: 'dispute_evidence', file: '%PDF-1.4 \r\n--till' });
+      assert.strictEqual(results['dispute.file'].found, 'file_1');
+    });
+
+    test('what Stripe bills is read', () => {
+      assert.deepStrictEqual([results.subscription.found, results.invoice.found], ['active', ['open', 'sub_1']]);
+    });
+
+    test('a domain for wallets is registered, or switched on and looked at once more', () => {
+      assert.deepStrictEqual(sent('POST /v1/payment_method_domains').map(({ form }) => form), [{ domain_name: 'new.example.com' }]);
+      assert.deepStrictEqual(sent('POST /v1/payment_method_domains/{id}').map(({ id, form }) => [id, form]), [['pmd_off', { enabled: 'true' }]]);
+      assert.deepStrictEqual(sent('POST /v1/payment_method_domains/{id}/validate').map(({ id }) => id), ['pmd_off']);
+      const domainOf = (name) => results[`domain.${name}.example.com`].found;
+      assert.deepStrictEqual(domainOf('new'), { reference: 'pmd_new', is_new: true, apple_pay: true, google_pay: true, why: null });
+      assert.deepStrictEqual(domainOf('off'), { reference: 'pmd_off', is_new: false, apple_pay: false, google_pay: true, why: 'No file was found' });
     });
 
     test('an intent is made unconfirmed, with our ids and what the merchant wants to see', () => {
