@@ -64,28 +64,29 @@ bool kind_said(struct ctx *ctx, const char *word, const char **type)
 {
     static const struct {
         const char *word, *type;
+        bool wallet;
     } words[] = {
-        { "stripe", NULL },
-        { "card", "card" },
-        { "credit_card", "card" },
-        { "debit_card", "card" },
-        { "apple_pay", "card" },
-        { "google_pay", "card" },
-        { "sepa_debit", "sepa_debit" },
-        { "ach_debit", "us_bank_account" },
-        { "us_bank_account", "us_bank_account" },
-        { "klarna", "klarna" },
-        { "afterpay", "afterpay_clearpay" },
-        { "afterpay_clearpay", "afterpay_clearpay" },
-        { "bank_transfer", "customer_balance" },
-        { "customer_balance", "customer_balance" },
+        { .word = "stripe" },
+        { .word = "card", .type = "card" },
+        { .word = "credit_card", .type = "card" },
+        { .word = "debit_card", .type = "card" },
+        { .word = "apple_pay", .type = "card", .wallet = true },
+        { .word = "google_pay", .type = "card", .wallet = true },
+        { .word = "sepa_debit", .type = "sepa_debit" },
+        { .word = "ach_debit", .type = "us_bank_account" },
+        { .word = "us_bank_account", .type = "us_bank_account" },
+        { .word = "klarna", .type = "klarna" },
+        { .word = "afterpay", .type = "afterpay_clearpay" },
+        { .word = "afterpay_clearpay", .type = "afterpay_clearpay" },
+        { .word = "bank_transfer", .type = "customer_balance" },
+        { .word = "customer_balance", .type = "customer_balance" },
     };
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (strcasecmp(words[i].word, word) != 0)
             continue;
         *type = words[i].type;
-        return !strstr(words[i].word, "_pay") || is_switched_on(ctx->config, words[i].word);
+        return !words[i].wallet || is_switched_on(ctx->config, words[i].word);
     }
     return false;
 }

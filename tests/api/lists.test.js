@@ -141,7 +141,7 @@ describe('pages', () => {
     const { id } = (await till.api('POST', '/api/v1/customers', { body: { reference: 'regular' } })).body;
     await till.db.value(`INSERT INTO payments (id, mode, status, amount, currency, capture, confirmation, customer_id, provider, created_by, created_at, updated_at)
       SELECT 'pay_000000000000000000000' || lpad(i::text, 5, '0'), 'test', 'cancelled', 100, 'CHF', 'automatic', 'manual', '${id}', 'stripe', 'test', at, at
-      FROM generate_series(1, 103) i, LATERAL (SELECT now() - make_interval(days => i - 1) - interval '1 minute' AS at)`);
+      FROM generate_series(1, 103) i, LATERAL (SELECT now() - make_interval(days => i - 1) - interval '1 minute' AS at) AS days`);
     const newest = await list(`customer_id=${id}`);
     assert.deepEqual([newest.data.length, newest.has_more], [100, true]);
     assert.equal((await list(`customer_id=${id}&cursor=${newest.next_cursor}`)).data.length, 3, 'none is lost');
