@@ -203,9 +203,13 @@ static const char *heading(const struct page *page)
     return text(page, state->heading ? state->heading : arena_printf(page->ctx->arena, "%s_heading", state->name));
 }
 
-/* Our class of the decline in a sentence; the provider's own words are never shown. */
+/* Our class of the decline in a sentence, which is about cards; the provider's own words are never shown. */
 static const char *decline_text(const struct page *page)
 {
+    const char *type = page->door.payment->method_type;
+
+    if (type && strcmp(type, "card") != 0)
+        return text(page, "decline_other");
     const char *name = arena_printf(page->ctx->arena, "decline_%s", page->door.payment->failure_class);
     const char *found = json_get_text(page->texts, name);
 

@@ -18,7 +18,7 @@ struct movement {
 };
 
 /* Writes it down and answers its id. */
-const char *balance_add(struct call *call, const struct movement *movement);
+const char *balance_add(struct call *call, const struct movement *moved);
 
 /* A payout of all that waits in this currency, as Stripe makes one each day, which can be asked what it is made of. An `amount`
  * other than 0 is what it says, though it is made of something else. */

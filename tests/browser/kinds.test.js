@@ -83,6 +83,19 @@ test('an account is debited, and the page says that it takes days', () =>
     assert.deepEqual(await cardFrame(page).getByRole('radio').evaluateAll((all) => all.map((one) => one.value)), offered);
   }));
 
+test('a debit that no bank gives is said to have failed, in words that fit, and another way is open', () =>
+  withPage(1280, async (page) => {
+    const session = await stack.session();
+    await payBy(page, session, 'sepa_debit', { 'iban': 'DE62370400440532013001', 'account-holder': 'Ada', 'payer-email': 'ada@example.org' });
+    await inState(page, 'processing');
+    const settled = await fetch(`${stack.sandboxUrl}/sandbox/settle`, { method: 'POST' });
+    assert.ok(settled.ok);
+    await inState(page, 'declined_retry');
+    assert.match(await page.getByTestId('errors').textContent(), /^Your bank or the payment service did not accept this payment\./);
+    await shot(page, 'kind-sepa-failed');
+    await cardFrame(page).getByTestId('kind-card').waitFor();
+  }));
+
 test('a payer goes to Klarna and comes back to the receipt', () =>
   withPage(1280, async (page) => {
     const session = await stack.session();
@@ -121,6 +134,7 @@ test('who transfers the money is told to where, and that it is paid once it has 
     const [payment] = await stack.paymentsOf(session);
     assert.equal(payment.next_action.type, 'bank_transfer');
     assert.equal(await page.getByTestId('heading').textContent(), 'Please transfer €24.00');
+    assert.equal(await page.getByTestId('other-card').locator('summary').textContent(), 'Pay in another way');
     const link = page.getByRole('link', { name: 'Show the bank details' });
     assert.equal(await link.getAttribute('href'), payment.next_action.url);
     assert.equal(await page.getByTestId('expires').count(), 0, 'days pass');

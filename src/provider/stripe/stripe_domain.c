@@ -75,7 +75,7 @@ static struct error *renew(struct ctx *ctx, const char *key, json_t **domain)
 struct error *stripe_register_domain(struct ctx *ctx, const char *name, const char *key, struct wallet_domain *out)
 {
     struct buf form = { .arena = ctx->arena };
-    json_t *domain;
+    json_t *domain = NULL;
 
     TRY(find(ctx, name, &domain));
     bool is_new = !domain;

@@ -545,6 +545,12 @@
         });
     }
 
+    /** @param {number} amount @param {string} currency */
+    function amountText(amount, currency) {
+        const format = new Intl.NumberFormat(undefined, { style: "currency", currency });
+        return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits || 0));
+    }
+
     /**
      * What the device itself shows over everything: the amount, and the payer's yes.
      * @param {string} name
@@ -562,7 +568,7 @@
                 end({ type: "validation_error", code: "incomplete_payment_details", message: `${name} was closed.` });
             const over = layOver(name, "wallet", { "max-width": "360px", padding: "20px" }, closed);
             const due = document.createElement("p");
-            due.textContent = `${name}: ${amount} ${(currency || "").toUpperCase()} in minor units`;
+            due.textContent = `${name}: ${amountText(amount, currency)}`;
             const font = "16px/1.4 system-ui, sans-serif";
             const wide = { width: "100%", font, "border-radius": "8px" };
             const yes = button("Pay", "wallet-pay", { ...wide, background: "#17202b", color: "#fff" }, () => end(null));
