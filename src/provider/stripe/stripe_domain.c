@@ -59,7 +59,7 @@ static struct error *path_of(struct ctx *ctx, const json_t *domain, const char *
 static struct error *renew(struct ctx *ctx, const char *key, json_t **domain)
 {
     struct buf form = { .arena = ctx->arena }, none = { .arena = ctx->arena };
-    const char *path;
+    const char *path = NULL;
 
     if (!json_get_bool(*domain, "enabled")) {
         form_add(&form, "enabled", "true");
