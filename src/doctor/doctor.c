@@ -27,6 +27,7 @@
 #define MAINTENANCE_LONG 900        // a run is taken to be dead
 #define WEBHOOK_TOLERANCE 300       // past this, every webhook is refused
 #define WEBHOOK_SILENCE (3 * 86400) // Stripe gives up after three days
+#define RENEWAL_DAYS 14             // what renews certificates by itself has done it long before
 
 const char *const doctor_level_names[] = { [DOCTOR_FINE] = "ok", [DOCTOR_WARN] = "warn", [DOCTOR_FAIL] = "FAIL", NULL };
 
@@ -343,6 +344,19 @@ static void check_webhook_secret(struct doctor *doctor)
             "no webhook can be verified; payments are settled by asking, which takes longer");
 }
 
+static void check_certificate(struct doctor *doctor, const struct probe *probe)
+{
+    int64_t days = (probe->certificate_until - instant_to_unix(clock_now()) + clock_offset()) / 86400;
+
+    if (probe->untrusted)
+        say(doctor, DOCTOR_FAIL, "CERTIFICATE", "renew the web server's certificate, and have it send its whole chain",
+            "browsers refuse %s: %s", doctor->ctx->config->url, probe->why);
+    else if (probe->certificate_until >= 0)
+        say(doctor, days < RENEWAL_DAYS ? DOCTOR_WARN : DOCTOR_FINE, "CERTIFICATE",
+            "renew it, and see why nobody does that by itself", "the site's certificate is good for %" PRId64 " days",
+            days);
+}
+
 static void check_site(struct doctor *doctor)
 {
     struct ctx *ctx = doctor->ctx;
@@ -353,6 +367,9 @@ static void check_site(struct doctor *doctor)
         say(doctor, ctx->config->mode == MODE_LIVE ? DOCTOR_FAIL : DOCTOR_WARN, "TLS",
             "set TILL_URL to an https address", "TILL_URL is %s: browsers are reached without TLS", url);
     probe_url(ctx->arena, arena_printf(ctx->arena, "%s/healthz", url), &probe);
+    check_certificate(doctor, &probe);
+    if (probe.untrusted)
+        return;
     if (!probe.answered)
         say(doctor, DOCTOR_WARN, "SITE", "start till.fcgi and the web server, or correct TILL_URL",
             "%s does not answer: %s", url, probe.why);

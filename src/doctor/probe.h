@@ -10,8 +10,10 @@ struct arena;
 struct probe {
     bool answered;
     int status;
-    int64_t date;    // its clock in seconds since 1970, -1 when it does not say
-    const char *why; // why there was no answer
+    int64_t date;              // its clock in seconds since 1970, -1 when it does not say
+    int64_t certificate_until; // in seconds since 1970, -1 without TLS
+    bool untrusted;            // there was no answer because its certificate is not good
+    const char *why;           // why there was no answer
 };
 
 /* Within 10 s, without following redirects; https with a certificate that this machine trusts. */

@@ -8,7 +8,7 @@ const http = require('node:http');
 const https = require('node:https');
 const path = require('node:path');
 const { after, before, test } = require('node:test');
-const { freePort, makeDirectory, openSocketTo, run, startProcess, startTill, stopProcess, top, until } = require('../lib/till.js');
+const { cleanEnvironment, freePort, makeDirectory, openSocketTo, run, startProcess, startTill, stopProcess, top, until } = require('../lib/till.js');
 
 let dir, till;
 before(async () => {
@@ -20,21 +20,19 @@ after(async () => {
   fs.rmSync(dir, { recursive: true, force: true });
 });
 
-/** A certificate for the configurations to load. */
-async function certificate() {
-  const [cert, key] = [path.join(dir, 'cert.pem'), path.join(dir, 'key.pem')];
-  if (!fs.existsSync(cert)) {
-    await run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1', '-subj',
-      '/CN=pay.example.com', '-keyout', key, '-out', cert]);
-    fs.writeFileSync(path.join(dir, 'both.pem'), fs.readFileSync(key, 'utf8') + fs.readFileSync(cert, 'utf8'));
-  }
-  return { cert, key, both: path.join(dir, 'both.pem') };
+/** A certificate of our own for so many days. */
+async function certificate(days) {
+  const [cert, key, both] = ['cert', 'key', 'both'].map((name) => path.join(dir, `${name}-${days}.pem`));
+  await run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', `${days}`, '-subj',
+    '/CN=pay.example.com', '-addext', 'subjectAltName=DNS:pay.example.com,IP:127.0.0.1', '-keyout', key, '-out', cert]);
+  fs.writeFileSync(both, fs.readFileSync(key, 'utf8') + fs.readFileSync(cert, 'utf8'));
+  return { cert, key, both };
 }
 
 const read = (file) => fs.readFileSync(path.join(top, file), 'utf8');
 
 /** The server with a sample configuration, whose ports are others, in front of Till. */
-async function serves(program, options, env, ports) {
+async function serves(program, options, env, ports, look) {
   const server = startProcess(program, options, env, path.join(dir, 'server.log'));
   try {
     await until(() => {
@@ -42,6 +40,7 @@ async function serves(program, options, env, ports) {
       return ask(ports.plain);
     }, `${path.basename(program)} answers`);
     await isEncrypted(ports);
+    await look();
   } finally {
     await stopProcess(server);
   }
@@ -70,8 +69,15 @@ async function isEncrypted({ plain, tls }) {
   }
 }
 
+/** What `till doctor` says of the certificate of the site at this port, trusting those in a file. */
+async function ofCertificate(port, trusted) {
+  const env = { ...till.env, TILL_URL: `https://127.0.0.1:${port}`, ...(trusted && { SSL_CERT_FILE: trusted }) };
+  const { stdout } = await run(path.join(process.env.TILL_TEST_BUILD, 'till'), ['doctor', '--json'], { env: cleanEnvironment(env) }).catch((error) => error);
+  return JSON.parse(stdout).filter(({ code }) => code === 'CERTIFICATE').map(({ level, what }) => `${level}: ${what}`);
+}
+
 test('lighttpd takes 50-till.conf, and serves it by TLS 1.3 alone', async () => {
-  const { both } = await certificate();
+  const { both, cert } = await certificate(3);
   const [plain, tls] = [await freePort(), await freePort()];
   const site = path.join(dir, '50-till.conf');
   fs.writeFileSync(site, read('lighttpd-conf/50-till.conf')
@@ -91,11 +97,14 @@ include "${site}"
   const { stderr, stdout } = await run('/usr/sbin/lighttpd', ['-tt', '-f', main]);
   assert.equal(stderr + stdout, '');
   assert.doesNotMatch(fs.readFileSync(site, 'utf8'), /\/usr\/local\/share\/till\/lighttpd-conf/);
-  await serves('/usr/sbin/lighttpd', ['-D', '-f', main], {}, { plain, tls });
+  await serves('/usr/sbin/lighttpd', ['-D', '-f', main], {}, { plain, tls }, async () => {
+    assert.match(String(await ofCertificate(tls, cert)), /^warn: the site's certificate is good for [23] days$/);
+    assert.match(String(await ofCertificate(tls)), /^FAIL: browsers refuse https:.*self.signed/);
+  });
 });
 
 test('Apache takes till.conf, and serves it by TLS 1.3 alone', async () => {
-  const { cert, key } = await certificate();
+  const { cert, key } = await certificate(60);
   const [plain, tls] = [await freePort(), await freePort()];
   const site = path.join(dir, 'till.conf');
   fs.writeFileSync(site, read('apache-conf/till.conf')
@@ -117,7 +126,9 @@ test('Apache takes till.conf, and serves it by TLS 1.3 alone', async () => {
   const { stderr } = await run('/usr/sbin/apache2', ['-t', '-f', main], { env: { ...process.env, APACHE_LOG_DIR: dir } });
   assert.equal(stderr.trim(), 'Syntax OK');
   openSocketTo('apache', till.socket);
-  await serves('/usr/sbin/apache2', ['-f', main, '-D', 'FOREGROUND'], { APACHE_LOG_DIR: dir }, { plain, tls });
+  await serves('/usr/sbin/apache2', ['-f', main, '-D', 'FOREGROUND'], { APACHE_LOG_DIR: dir }, { plain, tls }, async () => {
+    assert.match(String(await ofCertificate(tls, cert)), /^ok: the site's certificate is good for (59|60) days$/);
+  });
 });
 
 for (const unit of ['till.service', 'till-migrate.service', 'till-cron.service', 'till-cron.timer']) {
