@@ -14,10 +14,6 @@
 #include "db/wire.h"
 
 #define COMMIT_LOOKUP_MS 5000
-/* Tells one run of the server from the next: it changes when the server starts, and when it recovers from a crash of a process. */
-#define SERVER_RUN                                                                                                     \
-    "(SELECT concat(extract(epoch FROM pg_postmaster_start_time()), '/', extract(epoch FROM stats_reset))"             \
-    " FROM pg_stat_wal)"
 #define MAX_RUNS 4     // the first and three more
 #define MAX_WAITING 64 // statements of a transaction whose answers are not yet there
 
@@ -156,8 +152,10 @@ static struct error *settle(struct ctx *ctx, struct tx *tx)
 
     tx->waiting = 0;
     if (!tx->xid && PQresultStatus(start->result) == PGRES_TUPLES_OK) {
+        bool behind_pooler = PQnfields(start->result) > 1;
         tx->xid = arena_strdup(ctx->arena, PQgetvalue(start->result, 0, 0));
-        tx->server_run = arena_strdup(ctx->arena, PQgetvalue(start->result, 0, 1));
+        tx->server_run =
+            arena_strdup(ctx->arena, behind_pooler ? PQgetvalue(start->result, 0, 1) : tx->conn->server_run);
         wire_forget(start);
     }
     if (!failed)
@@ -170,14 +168,13 @@ static struct error *settle(struct ctx *ctx, struct tx *tx)
 static struct reply *send_in_tx(struct ctx *ctx, const struct sql *sql, struct params params)
 {
     static const struct sql begin = { "begin", __FILE__, "BEGIN" };
-    SQL(start,
-        "SELECT pg_current_xact_id()::text, " SERVER_RUN ", set_config('lock_timeout', '2s', true),"
-        " set_config('idle_in_transaction_session_timeout', '10s', true)");
+    SQL(start, "SELECT pg_current_xact_id()::text");
+    SQL(start_behind_pooler, "SELECT pg_current_xact_id()::text, " SERVER_RUN ", " SERVER_LIMITS("true"));
     struct tx *tx = ctx->tx;
 
     if (!tx->begun) {
         wire_send(ctx, tx->conn, &begin, NO_PARAMS)->unread = true;
-        tx->start = wire_send(ctx, tx->conn, &start, NO_PARAMS);
+        tx->start = wire_send(ctx, tx->conn, tx->conn->server_run ? &start : &start_behind_pooler, NO_PARAMS);
         tx->begun = true;
     }
     tx->waiting++;

@@ -102,7 +102,7 @@ struct question {
     void *out;
     bool *found;
 };
-/* Each as db_maybe. Inside a transaction a later one sees what those before it have locked and changed; outside each is its own. */
+/* Each as db_maybe. A later one sees what those before it have locked and changed; outside a transaction they are one together. */
 MUST_CHECK struct error *db_ask(struct ctx *ctx, const struct question *questions, size_t count);
 
 /* One transaction around `work`, an expression that returns struct error *. An error rolls back. The work is done again

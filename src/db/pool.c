@@ -46,6 +46,7 @@ static void close_conn(struct conn *conn)
     PQfinish(conn->pg);
     arena_free(conn->scratch);
     free(conn->prepared);
+    free(conn->server_run);
     free(conn);
 }
 
@@ -79,6 +80,19 @@ static bool is_direct(PGconn *pg)
     return direct;
 }
 
+/* What a transaction would have to ask and set each time, once for all that this connection will see: no connection outlives its
+ * server. Behind a pooler each transaction has its own. */
+static void settle_in(struct conn *conn)
+{
+    conn->keeps_statements = is_direct(conn->pg);
+    if (!conn->keeps_statements)
+        return;
+    PGresult *result = PQexec(conn->pg, "SELECT " SERVER_RUN ", " SERVER_LIMITS("false"));
+    if (PQresultStatus(result) == PGRES_TUPLES_OK)
+        conn->server_run = strdup(PQgetvalue(result, 0, 0));
+    PQclear(result);
+}
+
 static struct conn *connect_once(const struct db *db)
 {
     const char *keywords[] = { "connect_timeout", "keepalives_idle", "tcp_user_timeout", "target_session_attrs",
@@ -95,7 +109,7 @@ static struct conn *connect_once(const struct db *db)
     conn->pg = PQconnectdbParams(keywords, values, 1);
     if (PQstatus(conn->pg) == CONNECTION_OK) {
         PQsetNoticeReceiver(conn->pg, pool_notice, NULL);
-        conn->keeps_statements = is_direct(conn->pg);
+        settle_in(conn);
         if (PQenterPipelineMode(conn->pg))
             return conn;
     }

@@ -5,6 +5,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Tells one run of the server from the next: it changes when the server starts, and when it recovers from a crash of a process. */
+#define SERVER_RUN                                                                                                     \
+    "(SELECT concat(extract(epoch FROM pg_postmaster_start_time()), '/', extract(epoch FROM stats_reset))"             \
+    " FROM pg_stat_wal)"
+
+/* How long the server waits for a lock, and for us within a transaction: of this transaction alone, or of the connection. */
+#define SERVER_LIMITS(of_transaction)                                                                                  \
+    "set_config('lock_timeout', '2s', " of_transaction "),"                                                            \
+    " set_config('idle_in_transaction_session_timeout', '10s', " of_transaction ")"
+
 struct arena;
 struct db;
 
@@ -12,6 +22,7 @@ struct db;
 struct conn {
     PGconn *pg;
     bool keeps_statements; // no pooler may give the next transaction to another server
+    char *server_run;      // the run of the server that it ends with; NULL behind a pooler
     bool worn;             // not for another user: what it has prepared fits no longer
     bool cut;              // libpq could not send, and does not yet call the connection bad
     uint8_t *prepared;     // one for each statement on the program's list
