@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -15,9 +16,10 @@
 #include "events/decision.h"
 #include "jobs/clock.h"
 
-#define LEASE 60
+#define LEASE 120
 #define MAX_TRIES 25
 #define RESCUE_MS 5000
+#define CLOCK_MS 500
 #define POLL_MS 500       // with jitter: 250 to 750
 #define PERIODIC_AGAIN 60 // seconds until a periodic task that failed is tried again
 
@@ -150,15 +152,31 @@ struct error *job_done(struct ctx *ctx, const char *kind, const char *subject)
     "              ORDER BY run_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)" IN_NO_HURRY                                    \
     " RETURNING id, kind, subject, attempts, trace, claim"
 
-static struct error *claim(struct ctx *ctx, enum lane lane, struct job *job, bool *found)
+/* What a worker has ended and not yet told; no id when there is nothing. */
+struct ended {
+    int64_t id;
+    char claim[64];
+};
+
+SQL(done, "DELETE FROM jobs WHERE id = $1 AND claim = $2" IN_NO_HURRY);
+
+/* The next job, and by the way the end of the last one. */
+static struct error *claim(struct ctx *ctx, enum lane lane, struct ended *ended, struct job *job, bool *found)
 {
     SQL(take, TAKE(" AND lane = $3"));
     SQL(take_any, TAKE(""));
     const char *claim = id_new(ctx, "claim");
+    bool none;
+    const struct question questions[] = {
+        { &done, PARAMS(P(ended->id), P((const char *)ended->claim)), NULL, NULL, &none },
+        lane == LANE_ANY
+            ? (struct question){ &take_any, PARAMS(P(claim), P(LEASE)), columns, job, found }
+            : (struct question){ &take, PARAMS(P(claim), P(LEASE), P(lane_names[lane])), columns, job, found },
+    };
 
-    return lane == LANE_ANY
-        ? db_maybe(ctx, &take_any, PARAMS(P(claim), P(LEASE)), columns, job, found)
-        : db_maybe(ctx, &take, PARAMS(P(claim), P(LEASE), P(lane_names[lane])), columns, job, found);
+    TRY(db_ask(ctx, ended->id ? questions : questions + 1, ended->id ? 2 : 1));
+    ended->id = 0;
+    return NULL;
 }
 
 /* A run that died holds its job until the lease ends; then the job waits again, and a late finisher's claim is void. */
@@ -183,11 +201,12 @@ static struct error *lease(struct ctx *ctx, const struct job *job, int seconds)
     return seconds > LEASE ? db_exec(ctx, &extend, PARAMS(P(job->id), P(job->claim), P(seconds)), NULL) : NULL;
 }
 
-static struct error *finish(struct ctx *ctx, const struct job *job)
+static struct error *finish(struct ctx *ctx, struct ended *ended)
 {
-    SQL(done, "DELETE FROM jobs WHERE id = $1 AND claim = $2" IN_NO_HURRY);
-
-    return db_exec(ctx, &done, PARAMS(P(job->id), P(job->claim)), NULL);
+    if (ended->id)
+        TRY(db_exec(ctx, &done, PARAMS(P(ended->id), P((const char *)ended->claim)), NULL));
+    ended->id = 0;
+    return NULL;
 }
 
 /* The same work may have been asked for again meanwhile: then that job stands, and this one goes. */
@@ -240,15 +259,18 @@ struct error *job_again(struct ctx *ctx, int64_t seconds)
 }
 
 static struct error *conclude(struct ctx *ctx, const struct task *task, const struct job *job,
-    const struct error *error)
+    const struct error *error, struct ended *ended)
 {
     int max_tries = task->max_tries ? task->max_tries : MAX_TRIES;
     const char *cause;
 
     if (!error && task->every)
         return put_back(ctx, job, task->every, NULL);
-    if (!error)
-        return finish(ctx, job);
+    if (!error) {
+        ended->id = job->id;
+        snprintf(ended->claim, sizeof ended->claim, "%s", job->claim);
+        return NULL;
+    }
     cause = error->cause ? error->cause : error->detail;
     if (error->outcome && !strcmp(error->outcome, "again"))
         return put_back(ctx, job, error->retry_after, NULL);
@@ -260,7 +282,7 @@ static struct error *conclude(struct ctx *ctx, const struct task *task, const st
     return put_back(ctx, job, delay_after(task, job->attempts), cause);
 }
 
-static struct error *work(struct ctx *ctx, const struct job *job)
+static struct error *work(struct ctx *ctx, const struct job *job, struct ended *ended)
 {
     const struct task *task = task_named(job->kind);
 
@@ -271,28 +293,29 @@ static struct error *work(struct ctx *ctx, const struct job *job)
     TRY(lease(ctx, job, task->lease));
     struct error *error = task->run(ctx, job);
     assert(!ctx->tx);
-    return conclude(ctx, task, job, error);
+    return conclude(ctx, task, job, error, ended);
 }
 
-static struct error *work_one(struct ctx *ctx, enum lane lane, bool *found)
+static struct error *work_one(struct ctx *ctx, enum lane lane, struct ended *ended, bool *found)
 {
     struct job job;
 
-    TRY(claim(ctx, lane, &job, found));
-    return *found ? work(ctx, &job) : NULL;
+    TRY(claim(ctx, lane, ended, &job, found));
+    return *found ? work(ctx, &job, ended) : NULL;
 }
 
-struct error *job_work(struct ctx *ctx, int limit, int *done)
+struct error *job_work(struct ctx *ctx, int limit, int *count)
 {
+    struct ended ended = { 0 };
     bool found = true;
 
     TRY(rescue(ctx));
-    for (*done = 0; *done < limit; (*done)++) {
-        TRY(work_one(ctx, LANE_ANY, &found));
+    for (*count = 0; *count < limit; (*count)++) {
+        TRY(work_one(ctx, LANE_ANY, &ended, &found));
         if (!found)
             break;
     }
-    return NULL;
+    return finish(ctx, &ended);
 }
 
 /* Periodic tasks wait in the queue like any other job; whoever comes first puts them there. */
@@ -333,13 +356,18 @@ static void *work_until_stopped(void *argument)
     struct worker *worker = argument;
     void *thread = worker->thread_start(worker->shared);
     unsigned seen = 0;
+    struct ended ended = { 0 };
     bool ready = false;
-    int64_t rescue_at = 0;
+    int64_t clock_at = 0, rescue_at = 0;
 
     while (!is_stopping(worker)) {
         struct ctx *ctx = worker->ctx_new(thread);
         bool found = false;
-        struct error *error = clock_follow(ctx);
+        struct error *error = NULL;
+        if (monotonic_ms() >= clock_at) {
+            error = clock_follow(ctx);
+            clock_at = monotonic_ms() + CLOCK_MS;
+        }
         if (!error && !ready) {
             error = ensure_periodic(ctx);
             ready = !error;
@@ -349,12 +377,16 @@ static void *work_until_stopped(void *argument)
             rescue_at = monotonic_ms() + RESCUE_MS;
         }
         if (!error)
-            error = work_one(ctx, worker->lane, &found);
+            error = work_one(ctx, worker->lane, &ended, &found);
         if (error)
             log_warn(ctx, "worker", "%s", error->cause ? error->cause : error->detail);
         if (error || !found)
             wait_for_work(worker->lane, &seen);
     }
+    struct ctx *ctx = worker->ctx_new(thread);
+    struct error *error = finish(ctx, &ended);
+    if (error)
+        log_warn(ctx, "worker", "%s", error->cause ? error->cause : error->detail);
     worker->thread_stop(thread);
     return NULL;
 }

@@ -43,7 +43,7 @@ struct task {
      * ctx's job_again() time, and is dead after max_tries. */
     struct error *(*run)(struct ctx *ctx, const struct job *job);
     enum lane lane;    // LANE_MONEY unless it says otherwise
-    int lease;         // seconds, 60 when 0; three times the longest provider call inside
+    int lease;         // seconds, where more than 120; three times the longest provider call inside
     int max_tries;     // 25 when 0
     const int *delays; // seconds before try 2, 3, …; the last one repeats; NULL: min(2^n, 3600) with jitter
     size_t delay_count;
@@ -64,6 +64,6 @@ struct worker *worker_start(void *shared, void *(*thread_start)(void *shared), v
 void worker_stop(struct worker *worker);
 
 /* Works due jobs of any lane in this thread, at most `limit` or until none is due; how many were done. For cron and the command line. */
-MUST_CHECK struct error *job_work(struct ctx *ctx, int limit, int *done);
+MUST_CHECK struct error *job_work(struct ctx *ctx, int limit, int *count);
 
 #endif
