@@ -46,10 +46,11 @@ static struct error *take(struct ctx *ctx, const struct provider *provider, cons
     };
     bool inserted;
 
+    event.status = webhook_first_status(provider, &event);
     TRY(webhook_insert(ctx, &event, &inserted));
     gap->found += inserted;
     gap->late += inserted && is_late(ctx, said);
-    return inserted ? job_add(ctx, "webhook.process", event.id) : NULL;
+    return inserted && event.status == WEBHOOK_STORED ? job_add(ctx, "webhook.process", event.id) : NULL;
 }
 
 static struct error *take_page(struct ctx *ctx, const struct provider *provider, const struct provider_event *events,

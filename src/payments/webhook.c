@@ -40,6 +40,13 @@ static struct error *verify(struct ctx *ctx, const struct provider *provider, st
     return kept ? provider->verify(ctx, body, header, from, kept, out) : error;
 }
 
+enum webhook_status webhook_first_status(const struct provider *provider, const struct webhook_event *event)
+{
+    bool speaks_of_something = event->payment_reference || provider->concern(event->type) != CONCERNS_NOTHING;
+
+    return speaks_of_something ? WEBHOOK_STORED : WEBHOOK_IGNORED;
+}
+
 struct error *webhook_receive(struct ctx *ctx, const char *provider_name, struct bytes body,
     const char *(*header)(void *from, const char *name), void *from, bool *duplicate)
 {
@@ -69,6 +76,7 @@ struct error *webhook_receive(struct ctx *ctx, const char *provider_name, struct
     };
     bool inserted;
 
+    event.status = webhook_first_status(provider, &event);
     TRY(letterbox_put(ctx, &event, &inserted));
     *duplicate = !inserted;
     return NULL;
@@ -146,23 +154,16 @@ struct error *webhook_health(struct ctx *ctx, const char *provider, struct webho
 /* Which payment of ours a provider's payment is: by its reference, or by our id in it when the event is faster than the answer
  * that brings us the reference. */
 static struct error *whose(struct ctx *ctx, const struct webhook_event *event, const struct snapshot *snapshot,
-    const char **id)
+    struct payment *out, bool *found)
 {
-    struct payment payment;
-    bool found;
-
-    *id = NULL;
-    TRY(payment_by_reference(ctx, event->provider, event->payment_reference, &payment, &found));
-    if (found)
-        *id = payment.id;
-    if (found || !snapshot->payment_id || !id_is(snapshot->payment_id, "pay"))
+    TRY(payment_by_reference(ctx, event->provider, event->payment_reference, out, found));
+    if (*found || !snapshot->payment_id || !id_is(snapshot->payment_id, "pay"))
         return NULL;
-    struct error *error = payment_get(ctx, snapshot->payment_id, &payment);
+    struct error *error = payment_get(ctx, snapshot->payment_id, out);
     if (error && error->code == E_NOT_FOUND)
         return NULL;
     TRY(error);
-    if (!strcmp(payment.provider, event->provider))
-        *id = payment.id;
+    *found = strcmp(out->provider, event->provider) == 0;
     return NULL;
 }
 
@@ -216,7 +217,7 @@ static struct error *process_account(struct ctx *ctx, const struct webhook_event
             event->type),
         "Look at the account in the provider's dashboard: a bank account that is wrong, or a paper that is missing, "
         "stops payouts."));
-    return webhook_set_status(ctx, event->id, WEBHOOK_PROCESSED, NULL);
+    return webhook_end(ctx, event->id, WEBHOOK_PROCESSED, NULL);
 }
 
 static struct error *process_payment(struct ctx *ctx, const struct webhook_event *event)
@@ -225,28 +226,27 @@ static struct error *process_payment(struct ctx *ctx, const struct webhook_event
     struct payment payment;
     struct snapshot snapshot;
     struct error *error;
-    const char *id;
+    bool ours;
 
     if (!event->payment_reference)
-        return webhook_set_status(ctx, event->id, WEBHOOK_IGNORED, NULL);
+        return webhook_end(ctx, event->id, WEBHOOK_IGNORED, NULL);
     error = provider->fetch(ctx, event->payment_reference, &snapshot);
     if (error && error->code == E_NOT_FOUND)
-        return webhook_set_status(ctx, event->id, WEBHOOK_IGNORED, "unknown_object");
+        return webhook_end(ctx, event->id, WEBHOOK_IGNORED, "unknown_object");
     TRY(error);
-    TRY(whose(ctx, event, &snapshot, &id));
-    if (!id)
-        return webhook_set_status(ctx, event->id, WEBHOOK_IGNORED, "not_ours");
     failpoint("webhook_job", "after_ask");
-    TRY(payment_get(ctx, id, &payment));
+    TRY(whose(ctx, event, &snapshot, &payment, &ours));
+    if (!ours)
+        return webhook_end(ctx, event->id, WEBHOOK_IGNORED, "not_ours");
     if (is_orphan(&payment, &snapshot)) {
         TRY(close_orphan(ctx, &payment, &snapshot));
-        return webhook_set_status(ctx, event->id, WEBHOOK_PROCESSED, NULL);
+        return webhook_end(ctx, event->id, WEBHOOK_PROCESSED, NULL);
     }
-    TRY(apply_provider_state(ctx, id, &snapshot, &payment));
+    TRY(apply_provider_state(ctx, payment.id, &snapshot, &payment));
     if (provider->concern(event->type) == CONCERNS_FRAUD)
         TRY(warn_of_fraud(ctx, &payment));
     failpoint("webhook_job", "after_apply");
-    return webhook_set_status(ctx, event->id, WEBHOOK_PROCESSED, NULL);
+    return webhook_end(ctx, event->id, WEBHOOK_PROCESSED, NULL);
 }
 
 /* What the payer has had kept, or what the provider bills by itself. */
@@ -257,12 +257,12 @@ static struct error *process_object(struct ctx *ctx, const struct webhook_event 
     bool known = false;
 
     if (!event->object_id)
-        return webhook_set_status(ctx, event->id, WEBHOOK_IGNORED, NULL);
+        return webhook_end(ctx, event->id, WEBHOOK_IGNORED, NULL);
     error = heard(ctx, event->provider, event->object_id, &known);
     if (error && error->code == E_NOT_FOUND)
-        return webhook_set_status(ctx, event->id, WEBHOOK_IGNORED, "unknown_object");
+        return webhook_end(ctx, event->id, WEBHOOK_IGNORED, "unknown_object");
     TRY(error);
-    return webhook_set_status(ctx, event->id, known ? WEBHOOK_PROCESSED : WEBHOOK_IGNORED, known ? NULL : "not_ours");
+    return webhook_end(ctx, event->id, known ? WEBHOOK_PROCESSED : WEBHOOK_IGNORED, known ? NULL : "not_ours");
 }
 
 static struct error *process(struct ctx *ctx, const struct webhook_event *event)
@@ -287,7 +287,7 @@ static struct error *process(struct ctx *ctx, const struct webhook_event *event)
     case CONCERNS_NOTHING: // unless it names a payment
         break;
     }
-    return provider ? process_payment(ctx, event) : webhook_set_status(ctx, event->id, WEBHOOK_IGNORED, NULL);
+    return provider ? process_payment(ctx, event) : webhook_end(ctx, event->id, WEBHOOK_IGNORED, NULL);
 }
 
 struct error *webhook_task(struct ctx *ctx, const struct job *job)
@@ -306,7 +306,7 @@ struct error *webhook_task(struct ctx *ctx, const struct job *job)
             arena_printf(ctx->arena, "The event %s of %s could not be processed: %s", event.type, event.provider,
                 error->detail),
             "Mend the cause, then replay the event."));
-        return webhook_set_status(ctx, event.id, WEBHOOK_FAILED, error_name(error->code));
+        return webhook_end(ctx, event.id, WEBHOOK_FAILED, error_name(error->code));
     }
     if (!error && instant_is_set(event.processed_at)) // it was replayed
         TRY(decision_settle(ctx, "webhook_failed", event.id, "processed"));

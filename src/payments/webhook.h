@@ -24,6 +24,10 @@ struct webhook_event {
     struct instant event_created_at, received_at, processed_at;
 };
 
+struct provider;
+/* How an event begins: stored, to be worked off by its job, or ignored, where nothing of ours can hang on it. */
+enum webhook_status webhook_first_status(const struct provider *provider, const struct webhook_event *event);
+
 /* Verifies the raw bytes, stores the event and puts its job into the queue. A second delivery does nothing (*duplicate).
  * `header(from, name)` reads a request header. E_INVALID_SIGNATURE, E_INVALID_PAYLOAD; E_UNAVAILABLE when it could not be
  * stored: the provider then sends it again. */

@@ -59,20 +59,26 @@ struct error *webhook_row(struct ctx *ctx, const char *id, struct webhook_event 
     return error && error->code == E_NOT_FOUND ? error_new(ctx, E_NOT_FOUND, "There is no such event.") : error;
 }
 
+/* What need not be worked off is dealt with as it comes. */
+static struct instant dealt_with_at(const struct webhook_event *event)
+{
+    return event->status == WEBHOOK_STORED ? (struct instant){ 0 } : event->received_at;
+}
+
 struct error *webhook_insert(struct ctx *ctx, const struct webhook_event *event, bool *inserted)
 {
     SQL(insert,
         "INSERT INTO webhook_events (id, provider, provider_event_id, type, api_version, object_id, payment_reference,"
-        " status, payload, source, event_created_at, received_at)"
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, 'stored', $8,"
-        " CASE WHEN $8::bytea IS NULL THEN 'swept' ELSE 'delivered' END, $9, $10)"
+        " status, payload, source, event_created_at, received_at, processed_at)"
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $11, $8,"
+        " CASE WHEN $8::bytea IS NULL THEN 'swept' ELSE 'delivered' END, $9, $10, $12)"
         "ON CONFLICT (provider, provider_event_id) DO NOTHING");
     int64_t affected;
 
     TRY(db_exec(ctx, &insert,
         PARAMS(P(event->id), P(event->provider), P(event->provider_event_id), P(event->type), P(event->api_version),
             P(event->object_id), P(event->payment_reference), P(event->payload), P(event->event_created_at),
-            P(event->received_at)),
+            P(event->received_at), P(webhook_status_names[event->status]), P(dealt_with_at(event))),
         &affected));
     *inserted = affected > 0;
     return NULL;
@@ -105,6 +111,7 @@ VALUE(payload_of, hex_encode(ctx->arena, event->payload))
 VALUE(made_of,
     instant_is_set(event->event_created_at) ? instant_format(ctx->arena, event->event_created_at, true) : NULL)
 VALUE(received_of, instant_format(ctx->arena, event->received_at, true))
+VALUE(status_of, webhook_status_names[event->status])
 
 static void mark(const struct field_list *stored, const struct webhook_event *const *events, size_t count,
     bool *inserted)
@@ -127,19 +134,21 @@ struct error *webhook_insert_delivered(struct ctx *ctx, const struct webhook_eve
     SQL(insert,
         "WITH given AS ("
         "  SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],"
-        "                       $8::text[], $9::text[], $10::text[], $11::text[])"
+        "                       $8::text[], $9::text[], $10::text[], $11::text[], $12::text[])"
         "       AS g (id, provider, provider_event_id, type, api_version, object_id, payment_reference, payload, made,"
-        "             received, trace)),"
+        "             received, trace, status)),"
         " stored AS ("
         "  INSERT INTO webhook_events (id, provider, provider_event_id, type, api_version, object_id,"
-        "                              payment_reference, status, payload, source, event_created_at, received_at)"
-        "  SELECT id, provider, provider_event_id, type, api_version, object_id, payment_reference, 'stored',"
-        "         decode(payload, 'hex'), 'delivered', made::timestamptz, received::timestamptz"
+        "      payment_reference, status, payload, source, event_created_at, received_at, processed_at)"
+        "  SELECT id, provider, provider_event_id, type, api_version, object_id, payment_reference, status,"
+        "         decode(payload, 'hex'), 'delivered', made::timestamptz, received::timestamptz,"
+        "         CASE WHEN status <> 'stored' THEN received::timestamptz END"
         "    FROM given ORDER BY provider, provider_event_id"
         "  ON CONFLICT (provider, provider_event_id) DO NOTHING RETURNING id),"
         " queued AS ("
         "  INSERT INTO jobs (kind, subject, run_at, trace, lane)"
-        "  SELECT 'webhook.process', id, domain_now(), trace, 'money' FROM stored JOIN given USING (id)) "
+        "  SELECT 'webhook.process', id, domain_now(), trace, 'money' FROM stored JOIN given USING (id)"
+        "   WHERE given.status = 'stored') "
         "SELECT id FROM stored");
     struct stored {
         const char *id;
@@ -153,7 +162,8 @@ struct error *webhook_insert_delivered(struct ctx *ctx, const struct webhook_eve
             P(column(ctx, events, count, provider_id_of)), P(column(ctx, events, count, type_of)),
             P(column(ctx, events, count, version_of)), P(column(ctx, events, count, object_of)),
             P(column(ctx, events, count, payment_of)), P(column(ctx, events, count, payload_of)),
-            P(column(ctx, events, count, made_of)), P(column(ctx, events, count, received_of)), P(named)),
+            P(column(ctx, events, count, made_of)), P(column(ctx, events, count, received_of)), P(named),
+            P(column(ctx, events, count, status_of))),
         stored_columns, sizeof(struct stored), &stored));
     mark(&stored, events, count, inserted);
     if (stored.count)
@@ -166,6 +176,13 @@ struct error *webhook_set_status(struct ctx *ctx, const char *id, enum webhook_s
     SQL(set, "UPDATE webhook_events SET status = $2, error = $3, processed_at = $4 WHERE id = $1");
 
     return db_exec(ctx, &set, PARAMS(P(id), P(webhook_status_names[status]), P(error), P(ctx->now)), NULL);
+}
+
+struct error *webhook_end(struct ctx *ctx, const char *id, enum webhook_status status, const char *error)
+{
+    SQL(end, "UPDATE webhook_events SET status = $2, error = $3, processed_at = $4 WHERE id = $1" IN_NO_HURRY);
+
+    return db_exec(ctx, &end, PARAMS(P(id), P(webhook_status_names[status]), P(error), P(ctx->now)), NULL);
 }
 
 struct error *webhook_rows(struct ctx *ctx, const struct webhook_filter *filter, struct field_list *out)

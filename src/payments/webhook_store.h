@@ -12,6 +12,8 @@ MUST_CHECK struct error *webhook_insert_delivered(struct ctx *ctx, const struct 
     const char *const *traces, size_t count, bool *inserted);
 MUST_CHECK struct error *webhook_set_status(struct ctx *ctx, const char *id, enum webhook_status status,
     const char *error);
+/* What came of it, by the job that worked it: lost in a crash it is worked again. */
+MUST_CHECK struct error *webhook_end(struct ctx *ctx, const char *id, enum webhook_status status, const char *error);
 MUST_CHECK struct error *webhook_rows(struct ctx *ctx, const struct webhook_filter *filter, struct field_list *out);
 /* The sealed bytes; none for one that was swept. */
 MUST_CHECK struct error *webhook_sealed(struct ctx *ctx, const char *id, struct bytes *out);

@@ -136,7 +136,8 @@ describe('coming in', { concurrency: 4 }, () => {
     const made = (await till.sandbox.stripe('POST', 'payment_intents', { amount: 1000, currency: 'usd' })).body;
     const foreign = aboutIntent('payment_intent.succeeded', made.id);
     for (const one of [unknown, missing, foreign]) assert.equal((await deliver(till, one)).status, 200);
-    await processed(till, unknown.id, 'ignored');
+    const kept = (await stored(till, unknown.id)).body; // as it came, without a job
+    assert.deepEqual([kept.status, kept.processed_at], ['ignored', kept.received_at]);
     await processed(till, missing.id, 'ignored');
     await processed(till, foreign.id, 'ignored');
     assert.equal((await stored(till, missing.id)).body.error, 'unknown_object');
