@@ -9,7 +9,7 @@ static const struct {
     const char *name;
     const char *debit;
     const char *credit;
-} postings[] = {
+} sides[] = {
     [LEDGER_CAPTURE] = { "capture", "%s:receivable", "sales" },
     [LEDGER_REFUND] = { "refund", "refunds", "%s:receivable" },
     [LEDGER_REFUND_FAILED] = { "refund_failed", "%s:receivable", "refunds" },
@@ -29,22 +29,52 @@ static const char *account(struct ctx *ctx, const char *pattern, const char *pro
     return *pattern == '%' ? arena_printf(ctx->arena, "%s%s", provider, pattern + 2) : pattern;
 }
 
+struct error *ledger_post_all(struct ctx *ctx, const char *provider, const char *source, const struct posting *postings,
+    size_t count)
+{
+    SQL(insert,
+        "WITH given AS ("
+        "  SELECT DISTINCT ON (kind, part) kind, part, currency, debit, credit, amount::bigint"
+        "    FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])"
+        "      AS g (kind, part, currency, debit, credit, amount)),"
+        " entry AS ("
+        "  INSERT INTO ledger_entries (kind, source, part, posted_at) SELECT kind, $1, part, $2 FROM given"
+        "  ON CONFLICT DO NOTHING RETURNING id, kind, part) "
+        "INSERT INTO ledger_lines (entry_id, account, currency, amount)"
+        "SELECT entry.id, side.account, given.currency, side.amount"
+        "  FROM entry JOIN given USING (kind, part),"
+        "       LATERAL (VALUES (debit, given.amount), (credit, -given.amount)) AS side (account, amount)");
+    const char **kinds = arena_array(ctx->arena, count, sizeof *kinds);
+    const char **parts = arena_array(ctx->arena, count, sizeof *parts);
+    const char **currencies = arena_array(ctx->arena, count, sizeof *currencies);
+    const char **debits = arena_array(ctx->arena, count, sizeof *debits);
+    const char **credits = arena_array(ctx->arena, count, sizeof *credits);
+    const char **amounts = arena_array(ctx->arena, count, sizeof *amounts);
+    size_t some = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct posting *posting = &postings[i];
+        if (posting->amount.minor == 0)
+            continue;
+        kinds[some] = sides[posting->kind].name;
+        parts[some] = posting->part;
+        currencies[some] = posting->amount.currency;
+        debits[some] = account(ctx, sides[posting->kind].debit, provider);
+        credits[some] = account(ctx, sides[posting->kind].credit, provider);
+        amounts[some++] = arena_printf(ctx->arena, "%lld", (long long)posting->amount.minor);
+    }
+    if (!some)
+        return NULL;
+    return db_send(ctx, &insert,
+        PARAMS(P(source), P(ctx->now), P(((struct texts){ kinds, some })), P(((struct texts){ parts, some })),
+            P(((struct texts){ currencies, some })), P(((struct texts){ debits, some })),
+            P(((struct texts){ credits, some })), P(((struct texts){ amounts, some }))));
+}
+
 struct error *ledger_post(struct ctx *ctx, enum ledger_kind kind, const char *provider, const char *source,
     const char *part, struct money amount)
 {
-    SQL(insert,
-        "WITH entry AS (INSERT INTO ledger_entries (kind, source, part, posted_at) VALUES ($1, $2, $3, $4)"
-        "               ON CONFLICT DO NOTHING RETURNING id)"
-        "INSERT INTO ledger_lines (entry_id, account, currency, amount)"
-        "SELECT id, side.account, $5, side.amount"
-        "  FROM entry, (VALUES ($6, $8::bigint), ($7, -$8::bigint)) AS side (account, amount)");
-
-    if (amount.minor == 0)
-        return NULL;
-    return db_send(ctx, &insert,
-        PARAMS(P(postings[kind].name), P(source), P(part), P(ctx->now), P((const char *)amount.currency),
-            P(account(ctx, postings[kind].debit, provider)), P(account(ctx, postings[kind].credit, provider)),
-            P(amount.minor)));
+    return ledger_post_all(ctx, provider, source, &(struct posting){ kind, part, amount }, 1);
 }
 
 struct error *ledger_exchange(struct ctx *ctx, const char *provider, const char *source, struct money from,
@@ -74,7 +104,7 @@ struct error *ledger_has(struct ctx *ctx, enum ledger_kind kind, const char *sou
     } row;
     static const struct field columns[] = { FIELD(struct row, there), FIELD_END };
 
-    TRY(db_one(ctx, &has, PARAMS(P(source), P(postings[kind].name)), columns, &row));
+    TRY(db_one(ctx, &has, PARAMS(P(source), P(sides[kind].name)), columns, &row));
     *out = row.there;
     return NULL;
 }

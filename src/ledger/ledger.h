@@ -5,6 +5,7 @@
 #include "base/money.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct ctx;
 
@@ -24,8 +25,17 @@ enum ledger_kind {
     LEDGER_PAYOUT_FAILED,    // … and back
 };
 
-/* One entry of `kind` for `source` ("pay_…", "ref_…"), once: a second post of the same (source, kind, part) does nothing.
- * `part` tells several of one kind apart ("0", "1000": captured before it). In the open transaction. */
+/* What is posted: one entry. `part` tells several of one kind apart ("0", "1000": captured before it). */
+struct posting {
+    enum ledger_kind kind;
+    const char *part;
+    struct money amount;
+};
+
+/* An entry for each, of `source` ("pay_…", "ref_…"), once: a second post of the same (source, kind, part) does nothing, nor does one
+ * of nothing. In the open transaction. */
+MUST_CHECK struct error *ledger_post_all(struct ctx *ctx, const char *provider, const char *source,
+    const struct posting *postings, size_t count);
 MUST_CHECK struct error *ledger_post(struct ctx *ctx, enum ledger_kind kind, const char *provider, const char *source,
     const char *part, struct money amount);
 

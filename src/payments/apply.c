@@ -200,20 +200,6 @@ static struct error *note_checks(struct ctx *ctx, const struct change *change)
     return checks ? attempt_check(ctx, change->payment->id, checks) : NULL;
 }
 
-static struct error *post_capture(struct ctx *ctx, struct change *change)
-{
-    struct payment *payment = change->payment;
-    int64_t before = payment->amount_captured.minor;
-    struct money taken = payment->amount;
-
-    if (change->snapshot->captured <= before)
-        return NULL;
-    taken.minor = change->snapshot->captured - before;
-    payment->amount_captured.minor = change->snapshot->captured;
-    return ledger_post(ctx, LEDGER_CAPTURE, payment->provider, payment->id,
-        arena_printf(ctx->arena, "%lld", (long long)before), taken);
-}
-
 /* Known ones first: what one of them gives up may be what a new one needs. */
 static struct error *adopt_refunds(struct ctx *ctx, struct change *change)
 {
@@ -233,20 +219,32 @@ static struct error *adopt_disputes(struct ctx *ctx, const struct change *change
     return NULL;
 }
 
+/* What was taken since the last time. */
+static struct posting capture_of(struct ctx *ctx, struct change *change)
+{
+    struct payment *payment = change->payment;
+    int64_t before = payment->amount_captured.minor;
+    struct money taken = payment->amount;
+
+    taken.minor = change->snapshot->captured > before ? change->snapshot->captured - before : 0;
+    payment->amount_captured.minor += taken.minor;
+    return (struct posting){ LEDGER_CAPTURE, arena_printf(ctx->arena, "%lld", (long long)before), taken };
+}
+
 /* The provider says what it keeps when it has settled the charge, which may be later. */
-static struct error *post_fee(struct ctx *ctx, const struct change *change)
+static struct error *post_money(struct ctx *ctx, struct change *change)
 {
     const struct snapshot *snapshot = change->snapshot;
     const struct payment *payment = change->payment;
+    struct posting *list = arena_array(ctx->arena, snapshot->fee_count + 2, sizeof *list);
+    size_t count = 0;
 
-    if (payment->amount_captured.minor == 0)
-        return NULL;
+    list[count++] = capture_of(ctx, change);
     for (size_t i = 0; i < snapshot->fee_count; i++)
-        TRY(ledger_post(ctx, LEDGER_FEE, payment->provider, payment->id, snapshot->fees[i].reference,
-            snapshot->fees[i].fee));
-    if (!*snapshot->fee.currency || !snapshot->fee_reference)
-        return NULL;
-    return ledger_post(ctx, LEDGER_FEE, payment->provider, payment->id, snapshot->fee_reference, snapshot->fee);
+        list[count++] = (struct posting){ LEDGER_FEE, snapshot->fees[i].reference, snapshot->fees[i].fee };
+    if (*snapshot->fee.currency && snapshot->fee_reference)
+        list[count++] = (struct posting){ LEDGER_FEE, snapshot->fee_reference, snapshot->fee };
+    return payment->amount_captured.minor ? ledger_post_all(ctx, payment->provider, payment->id, list, count) : NULL;
 }
 
 static enum attempt_status settled_as(const struct change *change)
@@ -400,8 +398,7 @@ struct error *apply_to_open(struct ctx *ctx, const char *payment_id, const struc
     if (is_news(&change, told))
         out->status = told;
     copy_words(ctx, &change);
-    TRY(post_capture(ctx, &change));
-    TRY(post_fee(ctx, &change));
+    TRY(post_money(ctx, &change));
     TRY(adopt_refunds(ctx, &change));
     TRY(adopt_disputes(ctx, &change));
     TRY(write(ctx, &change));

@@ -63,12 +63,14 @@ struct error *statistics_refused(struct ctx *ctx, const char *provider, const ch
     return db_exec(ctx, &refused, PARAMS(P(ctx->now), P(provider), P(class)), NULL);
 }
 
-/* Two that fold at once take other changes, and touch the cells in one order. */
+/* One folds at a time; another has nothing to do then. */
 struct error *statistics_fold(struct ctx *ctx, int64_t limit, int64_t *folded)
 {
     SQL(fold,
-        "WITH taken AS (DELETE FROM statistics_changes WHERE id IN"
-        "               (SELECT id FROM statistics_changes ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING *)"
+        "WITH taken AS (DELETE FROM statistics_changes"
+        "                WHERE (SELECT pg_try_advisory_xact_lock(hashtext('statistics')))"
+        "                  AND id <= (SELECT max(id) FROM (SELECT id FROM statistics_changes ORDER BY id LIMIT $1) f)"
+        "               RETURNING *)"
         "INSERT INTO statistics AS s (hour, measure, mode, currency, provider, method, class, count, amount)"
         "SELECT hour, measure, mode, currency, provider, method, class, sum(count)::bigint, sum(amount)::bigint"
         "  FROM taken GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 1, 2, 3, 4, 5, 6, 7 "

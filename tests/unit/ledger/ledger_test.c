@@ -115,6 +115,24 @@ START_TEST(test_the_same_movement_is_posted_once)
 }
 END_TEST
 
+/* What a payment brings at once is one statement, in which a fee may be told twice. */
+START_TEST(test_several_movements_are_posted_at_once_and_each_once)
+{
+    const char *source = id_new(&ctx, "pay");
+    const struct money fee = { 59, "USD" };
+    const struct posting list[] = { { LEDGER_CAPTURE, "0", ten }, { LEDGER_FEE, "txn_a", fee },
+        { LEDGER_FEE, "txn_b", { 0, "USD" } }, { LEDGER_FEE, "txn_a", fee } };
+
+    for (int i = 0; i < 2; i++) {
+        ok(ledger_post_all(&ctx, "stripe", source, list, 4));
+        ck_assert_str_eq(line(source, "stripe:receivable"), "941 USD");
+        ck_assert_str_eq(line(source, "sales"), "-1000 USD");
+        ck_assert_str_eq(line(source, "fees"), "59 USD");
+    }
+    ok(ledger_post_all(&ctx, "stripe", source, &list[2], 1)); // nothing
+}
+END_TEST
+
 static void post(struct ctx *own, int number, void *to)
 {
     if (ledger_post(own, LEDGER_CAPTURE, "stripe", "pay_race", "0", ten))
@@ -170,6 +188,27 @@ START_TEST(test_what_does_not_balance_is_not_committed)
     }
     refused(error, E_DB_ERROR);
     ck_assert_str_eq(error->constraint, "ledger_balance");
+}
+END_TEST
+
+START_TEST(test_lines_are_of_accounts_that_stay)
+{
+    SQL(stray,
+        "WITH entry AS (INSERT INTO ledger_entries (kind, source, part, posted_at) VALUES ('capture', $1, '', now())"
+        "               RETURNING id)"
+        "INSERT INTO ledger_lines (entry_id, account, currency, amount)"
+        "SELECT id, side.account, 'USD', side.amount FROM entry, (VALUES ('sales', -1::bigint), ('nowhere', 1)) AS "
+        "side "
+        "(account, amount)");
+    struct error *error = db_exec(&ctx, &stray, PARAMS(P(id_new(&ctx, "pay"))), NULL);
+
+    refused(error, E_DB_ERROR);
+    ck_assert_str_eq(error->constraint, "ledger_lines_account");
+    ck_assert_str_eq(testdb_value(
+                         "CREATE OR REPLACE FUNCTION public.try() RETURNS text LANGUAGE plpgsql AS $$ BEGIN"
+                         "  DELETE FROM ledger_accounts; RETURN 'done';"
+                         "EXCEPTION WHEN insufficient_privilege THEN RETURN 'refused'; END $$; SELECT public.try()"),
+        "refused");
 }
 END_TEST
 
@@ -248,8 +287,10 @@ int main(void)
     tcase_add_loop_test(posting, test_a_dispute_ends_where_it_should, 0, 5);
     tcase_add_test(posting, test_an_exchange_balances_in_both_currencies);
     tcase_add_test(posting, test_the_same_movement_is_posted_once);
+    tcase_add_test(posting, test_several_movements_are_posted_at_once_and_each_once);
     tcase_add_test(posting, test_the_same_movement_at_once_is_posted_once);
     tcase_add_loop_test(posting, test_what_does_not_balance_is_not_committed, 0, 6);
+    tcase_add_test(posting, test_lines_are_of_accounts_that_stay);
     tcase_add_loop_test(posting, test_nobody_changes_what_was_posted, 0, 6);
     tcase_add_test(posting, test_balances_add_up);
     suite_add_tcase(suite, posting);
