@@ -25,6 +25,15 @@ size_t dispatch_route(struct request *r)
     return r->route && r->route->max_body ? r->route->max_body : REQUEST_MAX_BODY;
 }
 
+/* An answer that is given again counts for those who look; nobody fails for it. */
+static void count_replay(struct ctx *ctx)
+{
+    struct error *error = idempotency_count_hit(ctx);
+
+    if (error)
+        log_warn(ctx, "idempotency.hit", "%s", error->cause ? error->cause : error->detail);
+}
+
 static struct error *replay(struct request *r, const struct stored_answer *answer)
 {
     r->reply.status = answer->status;
@@ -32,6 +41,7 @@ static struct error *replay(struct request *r, const struct stored_answer *answe
     r->reply.body = answer->body;
     r->reply.sent = true;
     reply_header(r, "Idempotent-Replayed", "true");
+    count_replay(r->ctx);
     return NULL;
 }
 

@@ -20,6 +20,7 @@
 #include "pages/admin_overview.h"
 #include "pages/admin_payment.h"
 #include "pages/admin_payments.h"
+#include "pages/admin_payouts.h"
 #include "pages/admin_reconciliation.h"
 #include "pages/admin_refunds.h"
 #include "pages/admin_settings.h"
@@ -342,6 +343,8 @@ const struct route routes[] = {
         .summary = "The API keys" },
     { "GET", "/admin/developers/new", admin_key_new_page, ACCESS_OPERATOR, .scope = "keys:write", .answer = ANSWER_PAGE,
         .summary = "Make an API key" },
+    { "GET", "/admin/developers/requests", admin_key_requests, ACCESS_OPERATOR, .scope = "keys:read", .answer = ANSWER_PAGE,
+        .query = admin_key_requests_query, .summary = "What applications asked for lately" },
     { "POST", "/admin/developers", admin_key_create, ACCESS_OPERATOR, .scope = "keys:write", .answer = ANSWER_PAGE,
         .summary = "Make an API key" },
     { "POST", "/admin/developers/{id}/revoke", admin_key_revoke, ACCESS_OPERATOR, .scope = "keys:write",
@@ -429,7 +432,9 @@ const struct route routes[] = {
     { "POST", "/admin/reconciliation", admin_reconciliation_start, ACCESS_OPERATOR, .scope = "reports:write",
         .answer = ANSWER_PAGE, .asked = admin_reconciliation_start_asked, .summary = "Compare some days now" },
     { "GET", "/admin/reconciliation/payouts", admin_payouts, ACCESS_OPERATOR, .scope = "reports:read", .answer = ANSWER_PAGE,
-        .query = admin_reconciliations_query, .summary = "Payouts, and what they are made of" },
+        .query = admin_payouts_query, .summary = "Payouts, and what they sum up to" },
+    { "GET", "/admin/reconciliation/payouts/{id}", admin_payout, ACCESS_OPERATOR, .scope = "reports:read", .answer = ANSWER_PAGE,
+        .query = admin_payouts_query, .summary = "One payout, and what it is made of" },
     { "GET", "/admin/reconciliation/{id}", admin_reconciliation, ACCESS_OPERATOR, .scope = "reports:read", .answer = ANSWER_PAGE,
         .query = admin_reconciliation_query, .summary = "One comparison and what differs" },
     { "GET", "/admin/reconciliation/{id}/csv", admin_reconciliation_csv, ACCESS_OPERATOR, .scope = "reports:read",

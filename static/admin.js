@@ -65,6 +65,16 @@ function sendOnce() {
   });
 }
 
+/** Escape closes what was unfolded, and the focus is where it was before. */
+function closeByEscape() {
+  document.addEventListener('keydown', (event) => {
+    const open = event.key === 'Escape' && /** @type {Element} */ (event.target).closest('details[open]');
+    if (!(open instanceof HTMLDetailsElement)) return;
+    open.open = false;
+    open.querySelector('summary')?.focus();
+  });
+}
+
 /** What went wrong is read out and seen first. */
 function focusProblem() {
   document.getElementById('problem')?.focus();
@@ -72,4 +82,5 @@ function focusProblem() {
 
 localTimes();
 sendOnce();
+closeByEscape();
 focusProblem();

@@ -142,3 +142,39 @@ struct error *idempotency_finish(struct ctx *ctx, int status, const char *conten
     return db_exec(ctx, &store,
         PARAMS(P(key_of(ctx->idempotency)), P(status), P(content_type), P(seal(ctx, place_of(ctx), body))), NULL);
 }
+
+/* For people who look ---------------------------------------------------------------------------------------------- */
+
+struct error *idempotency_count_hit(struct ctx *ctx)
+{
+    SQL(count, "UPDATE idempotency_keys SET hits = hits + 1 WHERE key = $1");
+
+    return db_exec(ctx, &count, PARAMS(P(key_of(ctx->idempotency))), NULL);
+}
+
+/* In the order in which they expire, which is that in which they came. */
+struct error *idempotency_uses(struct ctx *ctx, const struct idempotency_use_filter *filter, struct field_list *out)
+{
+    SQL(uses,
+        "SELECT caller, operation, resource, coalesce(status, 0) AS status, hits, created_at, encode(key, 'hex') AS key"
+        "  FROM (SELECT * FROM idempotency_keys WHERE expires_at > $1 AND ($2::text IS NULL OR (expires_at, key) <"
+        "               (SELECT k.expires_at, k.key FROM idempotency_keys k WHERE k.key = decode($2, 'hex')))"
+        "         ORDER BY expires_at DESC, key DESC LIMIT $3) AS newest"
+        " WHERE ($4::text IS NULL OR caller = $4) AND (NOT $5 OR status >= 400)"
+        " ORDER BY expires_at DESC, newest.key DESC LIMIT $6");
+    static const struct field use_columns[] = {
+        FIELD(struct idempotency_use, caller),
+        FIELD(struct idempotency_use, operation),
+        FIELD(struct idempotency_use, resource),
+        FIELD(struct idempotency_use, status),
+        FIELD(struct idempotency_use, hits),
+        FIELD(struct idempotency_use, created_at),
+        FIELD(struct idempotency_use, key),
+        FIELD_END,
+    };
+
+    return db_list(ctx, &uses,
+        PARAMS(P(ctx->now), P(filter->after), P(IDEMPOTENCY_SEARCHED), P(filter->caller), P(filter->refused),
+            P(filter->limit)),
+        use_columns, sizeof(struct idempotency_use), out);
+}

@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/ctx.h"
 #include "base/error.h"
+#include "base/field.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,5 +42,26 @@ MUST_CHECK struct error *idempotency_take(struct ctx *ctx, const char *resource)
 
 /* Stores the final answer of a taken key; a 5xx frees it instead, for the client to come again. */
 MUST_CHECK struct error *idempotency_finish(struct ctx *ctx, int status, const char *content_type, struct bytes body);
+
+/* The stored answer of this request's key was given once more. */
+MUST_CHECK struct error *idempotency_count_hit(struct ctx *ctx);
+
+/* What was asked for under a key, as long as keys are kept: every change that callers asked for lately. */
+struct idempotency_use {
+    const char *caller, *operation, *resource;
+    int status; // 0 while there is no answer
+    int64_t hits;
+    struct instant created_at;
+    const char *key; // in hex
+};
+struct idempotency_use_filter {
+    const char *caller, *after; // the caller's id; the key of the last one that was seen
+    bool refused;               // only those whose answer was an error
+    int64_t limit;
+};
+/* The newest first; of the newest IDEMPOTENCY_SEARCHED uses after `after`. */
+#define IDEMPOTENCY_SEARCHED 10000
+MUST_CHECK struct error *idempotency_uses(struct ctx *ctx, const struct idempotency_use_filter *filter,
+    struct field_list *out);
 
 #endif

@@ -268,7 +268,7 @@ struct error *user_set_role(struct ctx *ctx, const char *id, enum role role)
     return IN_TX(ctx, set_role(ctx, id, role));
 }
 
-static struct error *set_state(struct ctx *ctx, const char *id, enum user_state state)
+static struct error *set_state(struct ctx *ctx, const char *id, enum user_state state, const char *reason)
 {
     SQL(update, "UPDATE users SET state = $2, updated_at = $3 WHERE id = $1");
     struct user user;
@@ -280,12 +280,13 @@ static struct error *set_state(struct ctx *ctx, const char *id, enum user_state 
     TRY(db_exec(ctx, &update, PARAMS(P(id), P(user_state_names[state]), P(ctx->now)), NULL));
     TRY(keep_an_owner(ctx));
     TRY(session_end_all(ctx, id, NULL));
-    return audit_add(ctx, state == USER_DISABLED ? "user.disabled" : "user.enabled", id, NULL);
+    return audit_add(ctx, state == USER_DISABLED ? "user.disabled" : "user.enabled", id,
+        reason ? json_in(ctx->arena, json_pack("{ss}", "reason", reason)) : NULL);
 }
 
-struct error *user_set_state(struct ctx *ctx, const char *id, enum user_state state)
+struct error *user_set_state(struct ctx *ctx, const char *id, enum user_state state, const char *reason)
 {
-    return IN_TX(ctx, set_state(ctx, id, state));
+    return IN_TX(ctx, set_state(ctx, id, state, reason));
 }
 
 static struct error *write_hash(struct ctx *ctx, const char *id, const char *hash)

@@ -48,7 +48,8 @@ MUST_CHECK struct error *user_list(struct ctx *ctx, struct field_list *out);
  * only an owner, or the command line, changes an owner or makes one, and nobody in the dashboard changes themselves
  * (E_FORBIDDEN). */
 MUST_CHECK struct error *user_set_role(struct ctx *ctx, const char *id, enum role role);
-MUST_CHECK struct error *user_set_state(struct ctx *ctx, const char *id, enum user_state state);
+/* `reason` is for the audit log; NULL where none was given. */
+MUST_CHECK struct error *user_set_state(struct ctx *ctx, const char *id, enum user_state state, const char *reason);
 MUST_CHECK struct error *user_set_password(struct ctx *ctx, const char *id, const char *password);
 MUST_CHECK struct error *user_reset_second_factor(struct ctx *ctx, const char *id);
 

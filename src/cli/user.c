@@ -142,12 +142,12 @@ static enum cli_status change(struct cli *cli, int argc, char **argv,
 
 static struct error *disable(struct ctx *ctx, const char *id)
 {
-    return user_set_state(ctx, id, USER_DISABLED);
+    return user_set_state(ctx, id, USER_DISABLED, NULL);
 }
 
 static struct error *enable(struct ctx *ctx, const char *id)
 {
-    return user_set_state(ctx, id, USER_ACTIVE);
+    return user_set_state(ctx, id, USER_ACTIVE, NULL);
 }
 
 enum cli_status cli_user_disable(struct cli *cli, int argc, char **argv)

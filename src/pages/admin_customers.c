@@ -246,6 +246,7 @@ static json_t *notes(const json_t *metadata, struct ctx *ctx)
     return list;
 }
 
+/* Also who looked at the masked page is on record. */
 static struct error *customer_page(struct request *r, bool revealed)
 {
     struct ctx *ctx = r->ctx;
@@ -256,6 +257,7 @@ static struct error *customer_page(struct request *r, bool revealed)
     if (!revealed)
         TRY(request_query_fields(r, admin_customer_query, &query));
     TRY(customer_get(ctx, request_path(r, "id"), &customer));
+    TRY(audit_add(ctx, revealed ? "customer.revealed" : "customer.viewed", customer.id, NULL));
     json_object_set_new(view, "id", json_string(customer.id));
     json_object_set_new(view, "label",
         json_string(revealed && customer.name ? customer.name : name_or_id(ctx, &customer)));
@@ -285,13 +287,8 @@ static struct error *customer_page(struct request *r, bool revealed)
     return admin_page(r, 200, "admin/customer", "Customer", view);
 }
 
-/* Also who looked at the masked page is on record. */
 struct error *admin_customer(struct request *r)
 {
-    struct customer customer;
-
-    TRY(customer_get(r->ctx, request_path(r, "id"), &customer));
-    TRY(audit_add(r->ctx, "customer.viewed", customer.id, NULL));
     return customer_page(r, false);
 }
 
@@ -300,11 +297,9 @@ const struct field admin_customer_reveal_asked[] = { FIELD_END };
 /* Not by GET: what is seen is on record, and a prefetch or a shared address sees nothing. */
 struct error *admin_customer_reveal(struct request *r)
 {
-    struct customer customer;
+    struct customer nothing;
 
-    TRY(request_form(r, admin_customer_reveal_asked, &customer));
-    TRY(customer_get(r->ctx, request_path(r, "id"), &customer));
-    TRY(audit_add(r->ctx, "customer.revealed", customer.id, NULL));
+    TRY(request_form(r, admin_customer_reveal_asked, &nothing));
     return customer_page(r, true);
 }
 

@@ -12,6 +12,9 @@ struct request;
 struct error *admin_developers_page(struct request *r);
 struct error *admin_key_new_page(struct request *r);
 struct error *admin_key_create(struct request *r);
+/* GET …/requests: what keys asked for lately, and how often again */
+extern const struct field admin_key_requests_query[];
+struct error *admin_key_requests(struct request *r);
 /* POST /admin/developers/{id}/revoke */
 struct error *admin_key_revoke(struct request *r);
 

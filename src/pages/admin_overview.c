@@ -614,9 +614,29 @@ struct error *admin_overview(struct request *r)
     return admin_page(r, 200, "admin/overview", "Overview", view);
 }
 
-/* Providers, in the configured order. */
-static void add_providers(struct ctx *ctx, const struct field_list *sums, json_t *view)
+/* What a provider kept in the chosen currency, and how much that is of what it captured: "$3.20, 2.9 %". */
+static const char *cost_words(const struct span *span, const struct field_list *sums, const char *provider)
 {
+    struct figure_filter filter = { .provider = provider, .currency = span->currency, .measure = "captured" };
+
+    if (!span->currency)
+        return "–";
+    int64_t captured = statistics_add_up(sums, &filter).amount;
+    filter.class = "fees";
+    filter.measure = "debit";
+    int64_t cost = statistics_add_up(sums, &filter).amount;
+    filter.measure = "credit";
+    cost -= statistics_add_up(sums, &filter).amount;
+    const char *text = json_string_value(json_in(span->ctx->arena, view_minor(span->ctx, cost, span->currency)));
+    return captured > 0
+        ? arena_printf(span->ctx->arena, "%s, %s", text, chart_words(span->ctx, "%", cost * 1000 / captured))
+        : text;
+}
+
+/* Providers, in the configured order. */
+static void add_providers(const struct span *span, const struct field_list *sums, json_t *view)
+{
+    struct ctx *ctx = span->ctx;
     json_t *rows = json_array();
     struct chart chart = { .id = "providers",
         .title = "Success rate by provider",
@@ -643,8 +663,8 @@ static void add_providers(struct ctx *ctx, const struct field_list *sums, json_t
             rates[chart.count++] = rate;
         }
         json_array_append_new(rows,
-            json_pack("{ss, ss, ss, ss, ss}", "name", view_words(ctx, name), "payments", number(ctx, made), "rate",
-                rate_words(ctx, rate), "errors", number(ctx, errors), "median",
+            json_pack("{ss, ss, ss, ss, ss, ss}", "name", view_words(ctx, name), "payments", number(ctx, made), "rate",
+                rate_words(ctx, rate), "errors", number(ctx, errors), "cost", cost_words(span, sums, name), "median",
                 median == 0 ? "–"
                     : median < 0
                     ? "over a minute"
@@ -746,7 +766,8 @@ struct error *admin_analytics(struct request *r)
     TRY(statistics_sums(r->ctx, span.from, instant_add_seconds(span.from, (int64_t)span.days * DAY), &sums));
     add_choices(&span, &query, "/admin/analytics", view);
     json_object_set_new(view, "charts", json_pack("[o, o]", volume_chart(&span), rate_chart(&span)));
-    add_providers(r->ctx, &sums, view);
+    add_providers(&span, &sums, view);
+    json_object_set_new(view, "currency", view_text(span.currency));
     add_error_table(&span, view);
     add_accounts(&span, view);
     json_object_set_new(view, "ledger_chart", ledger_chart(&span));

@@ -182,7 +182,7 @@ static json_t *payouts(struct request *r, const struct whole *whole)
     for (size_t i = 0; i < whole->payouts.count; i++)
         json_array_append_new(list,
             json_pack("{ss, ss?}", "reference", ids[i], "link",
-                admin_may(r, "reports:read") ? arena_printf(r->ctx->arena, "/admin/reconciliation/payouts#%s", ids[i])
+                admin_may(r, "reports:read") ? arena_printf(r->ctx->arena, "/admin/reconciliation/payouts/%s", ids[i])
                                              : NULL));
     return list;
 }
@@ -452,33 +452,32 @@ static json_t *make_view(struct request *r, const struct whole *whole)
     return view;
 }
 
+/* Who looked at a person's payment is on record with the person. */
+static struct error *note_look(struct ctx *ctx, const struct payment *payment, bool revealed)
+{
+    if (!payment->customer_id)
+        return revealed ? error_new(ctx, E_NOT_FOUND, "This payment has no customer.") : NULL;
+    return audit_add(ctx, revealed ? "customer.revealed" : "customer.viewed", payment->customer_id,
+        json_in(ctx->arena, json_pack("{ss}", "payment", payment->id)));
+}
+
 static struct error *show(struct request *r, const char *id, const struct error *refused, bool revealed)
 {
     struct whole whole = { .revealed = revealed };
 
     TRY(read_whole(r->ctx, id, &whole));
+    if (!refused)
+        TRY(note_look(r->ctx, &whole.payment, revealed));
     const char *title = arena_printf(r->ctx->arena, "Payment of %s", view_money_text(r->ctx, whole.payment.amount));
     json_t *view = make_view(r, &whole);
     return refused ? admin_refused(r, refused, page_name, title, view) : admin_page(r, 200, page_name, title, view);
-}
-
-/* Who looked at a person's payment is on record with the person. */
-static struct error *look(struct request *r, const char *id)
-{
-    struct payment payment;
-
-    TRY(payment_get(r->ctx, id, &payment));
-    if (payment.customer_id)
-        TRY(audit_add(r->ctx, "customer.viewed", payment.customer_id,
-            json_in(r->ctx->arena, json_pack("{ss}", "payment", payment.id))));
-    return show(r, payment.id, NULL, false);
 }
 
 /* The id of what belongs to a payment, such as a refund, leads to the payment. */
 struct error *admin_payment(struct request *r)
 {
     const char *id = request_path(r, "id"), *payment;
-    struct error *error = look(r, id);
+    struct error *error = show(r, id, NULL, false);
 
     if (!error || error->code != E_NOT_FOUND || id_is(id, "pay"))
         return error;
@@ -644,12 +643,5 @@ struct error *admin_payment_resolve(struct request *r)
 
 struct error *admin_payment_reveal(struct request *r)
 {
-    struct payment payment;
-
-    TRY(payment_get(r->ctx, request_path(r, "id"), &payment));
-    if (!payment.customer_id)
-        return error_new(r->ctx, E_NOT_FOUND, "This payment has no customer.");
-    TRY(audit_add(r->ctx, "customer.revealed", payment.customer_id,
-        json_in(r->ctx->arena, json_pack("{ss}", "payment", payment.id))));
-    return show(r, payment.id, NULL, true);
+    return show(r, request_path(r, "id"), NULL, true);
 }

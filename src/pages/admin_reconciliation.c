@@ -172,13 +172,13 @@ static json_t *difference_view(struct request *r, const struct difference *diffe
     const char *place = view_place(ctx, difference->object);
     bool open = !instant_is_set(difference->resolved_at);
 
-    return json_pack("{sI, ss, so, so, so, so, so, ss, ss, sb, sb, so, so, so}", "number",
+    return json_pack("{sI, ss, so, so, so, so, so, so, so, sb, sb, so, so, so}", "number",
         (json_int_t)difference->number, "kind", view_words(ctx, difference_kind_names[difference->kind]), "object",
         view_text(difference->object), "place", view_text(place), "reference", view_text(difference->reference), "ours",
-        view_money(ctx, difference->ours), "theirs", view_money(ctx, difference->theirs), "known", difference->known,
-        "suggestion", difference->suggestion, "open", open, "may", open && admin_may(r, "reports:write"), "resolved_at",
-        view_time(ctx, difference->resolved_at), "resolved_by",
-        view_text(open ? NULL : view_person(ctx, difference->resolved_by)), "resolution",
+        view_money(ctx, difference->ours), "theirs", view_money(ctx, difference->theirs), "known",
+        view_sentence(ctx, difference->known), "suggestion", view_sentence(ctx, difference->suggestion), "open", open,
+        "may", open && admin_may(r, "reports:write"), "resolved_at", view_time(ctx, difference->resolved_at),
+        "resolved_by", view_text(open ? NULL : view_person(ctx, difference->resolved_by)), "resolution",
         view_text(difference->resolution));
 }
 
@@ -325,53 +325,4 @@ struct error *admin_difference_resolve(struct request *r)
     TRY(error);
     return admin_done(r, arena_printf(r->ctx->arena, "/admin/reconciliation/%s", id), "Difference %lld is settled.",
         (long long)number);
-}
-
-/* Payouts ----------------------------------------------------------------------------------------------------------- */
-
-static json_t *payout_view(struct ctx *ctx, const struct payout *payout)
-{
-    bool failed = !strcmp(payout->kind, "payout_failed");
-    bool whole = payout->composed && payout->made_of + payout->amount.minor == 0;
-    json_t *state = failed        ? view_badge(ctx, TONE_BAD, "Came back")
-        : !payout->posted         ? view_badge(ctx, TONE_WARN, "Not in our books")
-        : !payout->composed       ? view_badge(ctx, TONE_MUTED, "Cannot be taken apart")
-        : payout->parts && !whole ? view_badge(ctx, TONE_BAD, "Does not add up")
-        : payout->parts           ? view_badge(ctx, TONE_GOOD, "Adds up")
-                                  : view_badge(ctx, TONE_INFO, "Parts not known yet");
-    struct money paid = payout->amount;
-
-    paid.minor = failed ? paid.minor : -paid.minor;
-    return json_pack("{ss, ss, so, so, sI, so, so}", "provider", view_words(ctx, payout->provider), "reference",
-        payout->source, "amount", view_money(ctx, paid), "made_of",
-        payout->parts ? view_minor(ctx, payout->made_of, payout->amount.currency) : json_null(), "parts",
-        (json_int_t)payout->parts, "state", state, "made", view_time(ctx, payout->created_at));
-}
-
-struct error *admin_payouts(struct request *r)
-{
-    struct ctx *ctx = r->ctx;
-    struct list_query query = { 0 };
-    json_t *view = json_in(ctx->arena, json_object()), *rows = json_array();
-    struct field_list payouts;
-    const char *next = NULL;
-
-    json_object_set_new(view, "payouts", rows);
-    TRY(request_query_fields(r, admin_reconciliations_query, &query));
-    TRY(payout_list(ctx, query.cursor, PAGE + 1, &payouts));
-    const struct payout *list = payouts.items;
-    if (payouts.count > PAGE)
-        next = list[--payouts.count - 1].reference;
-    for (size_t i = 0; i < payouts.count; i++)
-        json_array_append_new(rows, payout_view(ctx, &list[i]));
-    json_object_set_new(view, "any", json_boolean(payouts.count > 0));
-    if (!payouts.count)
-        json_object_set_new(view, "empty",
-            json_pack("{ss, ss, ss, ss}", "text", "No payout is known yet.", "hint",
-                "Payouts are read from the provider's books when they are compared with ours.", "link",
-                "/admin/reconciliation", "word", "Reconciliation"));
-    json_object_set_new(view, "pager",
-        view_pager(query.cursor ? "/admin/reconciliation/payouts" : NULL,
-            next ? view_link(ctx, "/admin/reconciliation/payouts", "cursor", next, NULL) : NULL));
-    return admin_page(r, 200, "admin/payouts", "Payouts", view);
 }

@@ -103,11 +103,13 @@ static json_t *task_view(struct request *r, const struct task_item *item)
     bool waits = !instant_is_set(decision->done_at), dead = !strcmp(decision->kind, "dead_job");
     const char *place = place_of(ctx, item);
 
-    return json_pack("{ss, ss, so, ss, ss, ss, so, so, so, so, so, ss?, ss, sb, sb, sb, sb, sb}", "id", decision->id,
-        "kind", decision->kind, "state", view_badge(ctx, kind ? kind->tone : TONE_WARN, kind_word(ctx, decision->kind)),
-        "object", decision->object, "known", decision->known, "suggestion", decision->suggestion, "amount",
-        view_money(ctx, decision->amount), "age", view_age(ctx, decision->created_at), "created",
-        view_time(ctx, decision->created_at), "due", due_view(ctx, item), "assigned",
+    return json_pack("{ss, ss, so, ss, ss, so, ss, so, so, so, so, so, so, ss?, ss, sb, sb, sb, sb, sb}", "id",
+        decision->id, "kind", decision->kind, "state",
+        view_badge(ctx, kind ? kind->tone : TONE_WARN, kind_word(ctx, decision->kind)), "object", decision->object,
+        "known", decision->known, "sentence", view_sentence(ctx, decision->known), "suggestion", decision->suggestion,
+        "advice", view_sentence(ctx, decision->suggestion), "amount", view_money(ctx, decision->amount), "age",
+        view_age(ctx, decision->created_at), "created", view_time(ctx, decision->created_at), "due",
+        due_view(ctx, item), "assigned",
         view_text(
             decision->assigned_to ? is_mine(r, decision) ? "you" : view_person(ctx, decision->assigned_to) : NULL),
         "place", place, "action", kind && kind->action ? kind->action : "Open", "waits", waits, "mine",

@@ -7,6 +7,7 @@
 #include "access/session.h"
 #include "access/user.h"
 #include "base/arena.h"
+#include "base/check.h"
 #include "base/ctx.h"
 #include "db/db.h"
 #include "events/audit.h"
@@ -174,10 +175,13 @@ struct error *admin_user_role(struct request *r)
 
 struct state_form {
     enum user_state state;
+    const char *reason;
 };
 
 const struct field admin_user_state_asked[] = {
     FIELD(struct state_form, state, .names = user_state_names),
+    FIELD(struct state_form, reason, .optional = true, .max = 500, .check = check_reason,
+        .summary = "Why; needed for disabling"),
     FIELD_END,
 };
 
@@ -188,8 +192,10 @@ struct error *admin_user_state(struct request *r)
     if (!session_demand_step_up(r, address_of(r)))
         return NULL;
     struct error *error = request_form(r, admin_user_state_asked, &form);
+    if (!error && form.state == USER_DISABLED && !form.reason)
+        error_add_field(r->ctx, &error, "#/reason", "must be given");
     if (!error)
-        error = user_set_state(r->ctx, request_path(r, "id"), form.state);
+        error = user_set_state(r->ctx, request_path(r, "id"), form.state, form.reason);
     return finish(r, error,
         form.state == USER_DISABLED ? "They are let in no more; what they had open has ended."
                                     : "They are let in again.");

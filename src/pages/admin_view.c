@@ -269,6 +269,36 @@ const char *view_place(struct ctx *ctx, const char *id)
     return NULL;
 }
 
+static bool is_of_id(char letter)
+{
+    return isalnum((unsigned char)letter) || letter == '_';
+}
+
+json_t *view_sentence(struct ctx *ctx, const char *text)
+{
+    json_t *pieces = json_array();
+    const char *begin = text, *place;
+
+    for (const char *word = text; *word;) {
+        size_t length = 0;
+        while (is_of_id(word[length]))
+            length++;
+        const char *id = arena_strndup(ctx->arena, word, length);
+        place = length ? view_place(ctx, id) : NULL;
+        if (place) {
+            if (word > begin)
+                json_array_append_new(pieces,
+                    json_pack("{ss, sn}", "text", arena_strndup(ctx->arena, begin, (size_t)(word - begin)), "link"));
+            json_array_append_new(pieces, json_pack("{ss, ss}", "text", id, "link", place));
+            begin = word + length;
+        }
+        word += length ? length : 1;
+    }
+    if (*begin)
+        json_array_append_new(pieces, json_pack("{ss, sn}", "text", begin, "link"));
+    return pieces;
+}
+
 /* People ------------------------------------------------------------------------------------------------------------ */
 
 const char *view_person(struct ctx *ctx, const char *id)

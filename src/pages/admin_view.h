@@ -52,6 +52,9 @@ json_t *view_pager(const char *first, const char *next);
 /* Where an object of ours is looked at ("/admin/payments/pay_…"), by the form of its id; NULL for what has no page. */
 const char *view_place(struct ctx *ctx, const char *id);
 
+/* A sentence whose ids lead to their pages: [{"text": "The payment "}, {"text": "pay_…", "link": …}]. */
+json_t *view_sentence(struct ctx *ctx, const char *text);
+
 /* Who did something, by the name that colleagues know: an operator's name, "Till" for the program itself, else the id. */
 const char *view_person(struct ctx *ctx, const char *id);
 

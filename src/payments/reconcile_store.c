@@ -617,31 +617,110 @@ struct error *difference_counts(struct ctx *ctx, const char *reconciliation_id, 
     return db_list(ctx, &counts, PARAMS(P(reconciliation_id)), columns, sizeof(struct difference_count), out);
 }
 
+/* Payouts -------------------------------------------------------------------------------------------------------------- */
+
+#define PAYOUTS                                                                                                        \
+    "SELECT m.provider, m.reference, coalesce(m.source, m.reference) AS source, m.kind, m.amount, m.currency,"         \
+    "       m.composed, m.created_at, parts.parts, parts.made_of,"                                                     \
+    "       EXISTS (SELECT FROM ledger_entries e WHERE e.source = m.source AND e.kind = m.kind) AS posted"             \
+    "  FROM movements m, LATERAL (SELECT count(*) AS parts, coalesce(sum(o.amount - o.fee), 0)::bigint AS made_of"     \
+    "         FROM movements o WHERE o.provider = m.provider AND o.payout = m.source AND o.source IS DISTINCT FROM"    \
+    "         m.source) AS parts"                                                                                      \
+    " WHERE m.kind IN ('payout', 'payout_failed')"
+
+static const struct field payout_columns[] = {
+    FIELD(struct payout, provider),
+    FIELD(struct payout, reference),
+    FIELD(struct payout, source),
+    FIELD(struct payout, kind),
+    FIELD(struct payout, amount), // and currency
+    FIELD(struct payout, composed),
+    FIELD(struct payout, created_at),
+    FIELD(struct payout, parts),
+    FIELD(struct payout, made_of),
+    FIELD(struct payout, posted),
+    FIELD_END,
+};
+
 struct error *payout_list(struct ctx *ctx, const char *cursor, int64_t limit, struct field_list *out)
 {
     SQL(payouts,
-        "SELECT m.provider, m.reference, coalesce(m.source, m.reference) AS source, m.kind, m.amount, m.currency,"
-        "       m.composed, m.created_at, parts.parts, parts.made_of,"
-        "       EXISTS (SELECT FROM ledger_entries e WHERE e.source = m.source AND e.kind = m.kind) AS posted"
-        "  FROM movements m, LATERAL (SELECT count(*) AS parts, coalesce(sum(o.amount - o.fee), 0)::bigint AS made_of"
-        "         FROM movements o WHERE o.provider = m.provider AND o.payout = m.source AND o.source IS DISTINCT FROM"
-        "         m.source) AS parts"
-        " WHERE m.kind IN ('payout', 'payout_failed') AND ($1::text IS NULL OR (m.created_at, m.reference) <"
-        "       (SELECT c.created_at, c.reference FROM movements c WHERE c.reference = $1 LIMIT 1))"
-        " ORDER BY m.created_at DESC, m.reference DESC LIMIT $2");
+        PAYOUTS " AND ($1::text IS NULL OR (m.created_at, m.reference) <"
+                "       (SELECT c.created_at, c.reference FROM movements c WHERE c.reference = $1 LIMIT 1))"
+                " ORDER BY m.created_at DESC, m.reference DESC LIMIT $2");
+
+    return db_list(ctx, &payouts, PARAMS(P(cursor), P(limit)), payout_columns, sizeof(struct payout), out);
+}
+
+struct error *payout_get(struct ctx *ctx, const char *source, struct payout *out, struct payout *back)
+{
+    SQL(get, PAYOUTS " AND coalesce(m.source, m.reference) = $1 ORDER BY m.kind, m.created_at");
+    struct field_list list;
+
+    TRY(db_list(ctx, &get, PARAMS(P(source)), payout_columns, sizeof(struct payout), &list));
+    if (!list.count)
+        return error_new(ctx, E_NOT_FOUND, "There is no payout with this id.");
+    const struct payout *all = list.items;
+    *out = all[0]; // "payout" is before "payout_failed"
+    *back = list.count > 1 ? all[list.count - 1] : (struct payout){ 0 };
+    return NULL;
+}
+
+struct error *payout_sums(struct ctx *ctx, const struct payout *payout, struct field_list *out)
+{
+    SQL(sums,
+        "SELECT kind, count(*) AS count, sum(amount)::bigint AS amount, min(currency) AS amount_currency,"
+        "       sum(fee)::bigint AS fee FROM movements"
+        " WHERE provider = $1 AND payout = $2 AND source IS DISTINCT FROM $2 GROUP BY kind ORDER BY kind");
     static const struct field columns[] = {
-        FIELD(struct payout, provider),
-        FIELD(struct payout, reference),
-        FIELD(struct payout, source),
-        FIELD(struct payout, kind),
-        FIELD(struct payout, amount), // and currency
-        FIELD(struct payout, composed),
-        FIELD(struct payout, created_at),
-        FIELD(struct payout, parts),
-        FIELD(struct payout, made_of),
-        FIELD(struct payout, posted),
+        FIELD(struct payout_sum, kind),
+        FIELD(struct payout_sum, count),
+        FIELD(struct payout_sum, amount),
+        FIELD(struct payout_sum, fee),
         FIELD_END,
     };
 
-    return db_list(ctx, &payouts, PARAMS(P(cursor), P(limit)), columns, sizeof(struct payout), out);
+    return db_list(ctx, &sums, PARAMS(P(payout->provider), P(payout->source)), columns, sizeof(struct payout_sum), out);
+}
+
+struct error *payout_parts(struct ctx *ctx, const struct payout *payout, const char *cursor, int64_t limit,
+    struct field_list *out)
+{
+    SQL(parts,
+        "SELECT m.reference, m.kind, m.source, m.amount, m.currency AS amount_currency, m.fee, m.created_at, o.object,"
+        "       d.reconciliation_id AS report, coalesce(d.number, 0) AS number,"
+        "       EXISTS (SELECT FROM ledger_entries e WHERE e.source = coalesce(o.object, m.reference)) AS posted"
+        "  FROM movements m"
+        "  LEFT JOIN LATERAL ("
+        "       SELECT p.id AS object FROM payments p WHERE m.kind = 'charge' AND p.provider = $1"
+        "          AND p.provider_payment_id = m.payment_reference"
+        "       UNION ALL SELECT r.id FROM refunds r WHERE m.kind IN ('refund', 'refund_failed') AND r.provider = $1"
+        "          AND r.provider_refund_id = m.source"
+        "       UNION ALL SELECT c.id FROM disputes c WHERE m.kind IN ('dispute', 'dispute_reversed')"
+        "          AND c.provider = $1 AND c.provider_dispute_id = m.source LIMIT 1) AS o ON true"
+        "  LEFT JOIN LATERAL ("
+        "       SELECT f.reconciliation_id, f.number FROM reconciliation_differences f"
+        "        WHERE f.provider = $1 AND f.resolved_at IS NULL"
+        "          AND f.subject IN (o.object, m.source, m.payment_reference, m.reference)"
+        "        ORDER BY f.reconciliation_id DESC LIMIT 1) AS d ON true"
+        " WHERE m.provider = $1 AND m.payout = $2 AND m.source IS DISTINCT FROM $2"
+        "   AND ($3::text IS NULL OR (m.created_at, m.reference) <"
+        "       (SELECT c.created_at, c.reference FROM movements c WHERE c.provider = $1 AND c.reference = $3))"
+        " ORDER BY m.created_at DESC, m.reference DESC LIMIT $4");
+    static const struct field columns[] = {
+        FIELD(struct payout_part, reference),
+        FIELD(struct payout_part, kind),
+        FIELD(struct payout_part, source),
+        FIELD(struct payout_part, amount),
+        FIELD(struct payout_part, fee),
+        FIELD(struct payout_part, created_at),
+        FIELD(struct payout_part, object),
+        FIELD(struct payout_part, report),
+        FIELD(struct payout_part, number),
+        FIELD(struct payout_part, posted),
+        FIELD_END,
+    };
+
+    return db_list(ctx, &parts, PARAMS(P(payout->provider), P(payout->source), P(cursor), P(limit)), columns,
+        sizeof(struct payout_part), out);
 }

@@ -93,5 +93,30 @@ struct payout {
 };
 /* The newest first, before the one whose reference is `cursor`. */
 MUST_CHECK struct error *payout_list(struct ctx *ctx, const char *cursor, int64_t limit, struct field_list *out);
+/* By the provider's id; *back is how it came back, without a reference where it did not. E_NOT_FOUND. */
+MUST_CHECK struct error *payout_get(struct ctx *ctx, const char *source, struct payout *out, struct payout *back);
+
+/* What it is made of, by kind. */
+struct payout_sum {
+    const char *kind;
+    int64_t count;
+    struct money amount;
+    int64_t fee;
+};
+MUST_CHECK struct error *payout_sums(struct ctx *ctx, const struct payout *payout, struct field_list *out);
+
+/* … and piece by piece, the newest first, after the one whose reference is `cursor`. */
+struct payout_part {
+    const char *reference, *kind, *source;
+    struct money amount;
+    int64_t fee;
+    struct instant created_at;
+    const char *object; // our payment, refund or dispute
+    bool posted;        // our ledger has it
+    const char *report; // a comparison in which it still differs, and its number there
+    int64_t number;
+};
+MUST_CHECK struct error *payout_parts(struct ctx *ctx, const struct payout *payout, const char *cursor, int64_t limit,
+    struct field_list *out);
 
 #endif
