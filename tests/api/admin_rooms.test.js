@@ -115,7 +115,9 @@ describe('figures', () => {
     assert.equal(numbers(await page('/admin/overview?currency=USD&days=7'), 'volume'), numbers(before_, 'volume'));
     const analytics = await page('/admin/analytics?currency=USD');
     assert.match(pieces(analytics, 'failures')[0], /Insufficient funds 1 100\.0 %/);
-    assert.match(pieces(analytics, 'providers')[0], /Stripe 5 80\.0 % 1 under/);
+    assert.match(pieces(analytics, 'providers')[0], /Stripe 5 80\.0 % 1 under \S+ m?s \$\d+\.\d\d, \d+\.\d %/);
+    const kept = await till.db.value("SELECT sum(amount) FROM ledger_lines WHERE account = 'fees' AND currency = 'USD'");
+    assert.ok(pieces(analytics, 'providers')[0].includes(`$${(kept / 100).toFixed(2)}, `), 'the cost is what the ledger has of fees');
     assert.match(pieces(analytics, 'ledger')[0], /sales USD \$0\.00 \$30\.00 -\$30\.00/);
     for (const wrong of ['?days=0', '?currency=XXX', '?colour=red']) assert.equal((await owner.get(`/admin/overview${wrong}`)).status, 400, wrong);
   });
@@ -452,7 +454,27 @@ describe('reconciliation', () => {
     const html = text(await page('/admin/reconciliation/payouts'));
     assert.ok(html.includes(payout.id), html);
     assert.match(html, /Adds up/);
+    const one = await page(`/admin/reconciliation/payouts/${payout.id}`);
+    const charge = await till.db.rows(`SELECT p.id, m.amount - m.fee AS net FROM movements m JOIN payments p ON p.provider_payment_id = m.payment_reference
+      WHERE m.payout = '${payout.id}' AND m.kind = 'charge' LIMIT 1`);
+    assert.match(pieces(one, 'payout')[0], /Made of €\d+\.\d\d in \d+ parts?/);
+    assert.match(pieces(one, 'sums')[0], /Charge \d+ €/);
+    assert.match(pieces(one, 'parts')[0], new RegExp(`Charge ${charge[0].id} In both books .* €${(charge[0].net / 100).toFixed(2)} `));
+    assert.equal((await owner.get('/admin/reconciliation/payouts/po_none')).status, 404);
   });
+});
+
+test('what applications asked for is listed with its answer, and how often the same was asked again', async () => {
+  const developer = await signIn(till, 'developer');
+  const key = await till.makeKey('*', 'The shop');
+  const ask = () => till.api('POST', '/api/v1/payments', { body: { amount: usd('3.00'), payment_method_id: 'pm_card_visa' }, key: 'twice-and-again', apiKey: key });
+  const first = await ask();
+  for (let i = 0; i < 2; i++) assert.equal((await ask()).headers.get('idempotent-replayed'), 'true');
+  const caller = key.split('_')[2];
+  const list = pieces(await page(`/admin/developers/requests?caller=${caller}`, developer), 'requests')[0];
+  assert.match(list, new RegExp(`The shop POST /api/v1/payments 201 ${first.body.id} 2$`));
+  assert.match(text(await page(`/admin/developers/requests?caller=${caller}&refused=true`, developer)), /Nothing fits/);
+  assert.equal((await developer.get('/admin/developers/requests?after=x')).status, 400);
 });
 
 // Who may -----------------------------------------------------------------------------------------------------------------

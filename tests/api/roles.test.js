@@ -3,10 +3,9 @@
 // Who may do what: every row of the route table with every role, against what stands here. A new route has to be named here, too.
 
 const assert = require('node:assert/strict');
-const fs = require('node:fs');
-const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
-const { startTill, top } = require('../lib/till.js');
+const { routeTable } = require('../lib/routes.js');
+const { startTill } = require('../lib/till.js');
 const { Visitor, signIn } = require('../lib/admin.js');
 
 const ROLES = { O: 'owner', A: 'admin', F: 'finance', S: 'support', R: 'risk', D: 'developer', U: 'auditor' };
@@ -19,6 +18,7 @@ const WHO = [
   ['GET', /^\/admin\/users(\/\{id\})?$/, 'OAU'],
   ['POST', /^\/admin\/users/, 'OA'],
   ['GET', /^\/admin\/developers$/, 'OADU'],
+  ['GET', /^\/admin\/developers\/requests$/, 'OADU'],
   ['*', /^\/admin\/developers(\/.*)?$/, 'OAD'],
   ['*', /^\/admin\/audit(\/(export|verify))?$/, 'OAU'],
   ['*', /^\/admin\/(settings|doctor)$/, 'OADU'],
@@ -69,14 +69,6 @@ const WHO = [
   ['GET', /^\/api\/v1\/reconciliations/, 'OAFRU'],
   ['POST', /^\/api\/v1\/test\/clock$/, 'O'],
 ];
-
-/** The rows of src/routes.c: { method, path, access, scope }. */
-function routeTable() {
-  const source = fs.readFileSync(path.join(top, 'src/routes.c'), 'utf8');
-  const rows = [...source.matchAll(/^ {4}\{ "([A-Z]+)", "([^"]+)", \w+,\s+ACCESS_(\w+)([^}]*)\}/gm)];
-  assert.equal(rows.length, [...source.matchAll(/^ {4}\{ "/gm)].length, 'every row is understood');
-  return rows.map(([, method, address, access, rest]) => ({ method, path: address, access, isPage: /ANSWER_PAGE/.test(rest) }));
-}
 
 const rows = routeTable().filter((row) => ['OPERATOR', 'API_KEY'].includes(row.access));
 const nameOf = (row) => `${row.method} ${row.path}`;

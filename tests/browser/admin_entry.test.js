@@ -158,7 +158,12 @@ for (const size of [1280, 390]) {
       await seen(page, 'user');
 
       await till.db.value(`UPDATE operator_sessions SET stepped_up_at = stepped_up_at - interval '5 minutes'`);
-      await page.getByRole('button', { name: 'Disable' }).click();
+      const disable = async (reason) => {
+        await page.getByTestId('disable').locator('summary').click();
+        await page.getByLabel('Why?').fill(reason);
+        await page.getByRole('button', { name: 'Disable Kim' }).click();
+      };
+      await disable('Left the shop.');
       await page.getByRole('heading', { name: 'Confirm that it is you' }).waitFor();
       await page.getByText('What you sent was not done').waitFor();
       await seen(page, 'step-up');
@@ -166,8 +171,20 @@ for (const size of [1280, 390]) {
       await page.getByLabel('Code').fill(await fresh(email, secret));
       await page.getByRole('button', { name: 'Confirm' }).click();
       await page.getByText('please send it again now').waitFor();
-      await page.getByRole('button', { name: 'Disable' }).click();
-      await page.getByRole('button', { name: 'Enable' }).waitFor();
+      await disable('  x');
+      assert.match(await page.getByRole('alert').innerText(), /Reason/);
+      await seen(page, 'user-disable-refused');
+      await page.getByLabel('Why?').fill('Left the shop <b>.');
+      await page.getByRole('button', { name: 'Disable Kim' }).click();
+      await page.getByRole('button', { name: 'Enable' }).click();
+      await page.getByTestId('disable').waitFor();
+      await page.getByRole('button', { name: 'New password' }).click();
+      await page.getByTestId('password').waitFor();
+      await page.getByRole('link', { name: 'Done' }).click();
+      await page.getByRole('button', { name: 'Forget second factor' }).click();
+      assert.match(await page.getByTestId('flash').innerText(), /app and recovery codes are forgotten/);
+      await page.getByRole('link', { name: 'What was done to them' }).click();
+      await page.getByTestId('entries').getByText('reason Left the shop <b>.').waitFor();
 
       await go(page, 'Developers');
       await seen(page, 'developers');
@@ -206,6 +223,34 @@ for (const size of [1280, 390]) {
       await page.getByRole('button', { name: 'Change it' }).click();
       assert.match(await page.getByRole('alert').innerText(), /Password is one that many people have/);
       await seen(page, 'account-refused');
+      // elsewhere, and again elsewhere: one is ended alone, then all
+      const elsewhere = async () => {
+        const other = await newPage(browser, { size });
+        await other.goto(`${till.url}/admin/sign-in`);
+        await fillSignIn(other, email, PASSWORD, await fresh(email, secret));
+        await other.locator('.side').waitFor();
+        return other;
+      };
+      const others = [await elsewhere(), await elsewhere(), await elsewhere()];
+      await page.goto(`${till.url}/admin/account`);
+      await page.getByTestId('sessions').getByRole('button', { name: 'End it' }).first().click();
+      assert.match(await page.getByTestId('flash').innerText(), /That session has ended/);
+      await page.getByRole('button', { name: 'End all others' }).click();
+      assert.equal(await page.getByTestId('sessions').getByRole('row').count(), 2);
+      for (const other of others) {
+        await other.goto(`${till.url}/admin/account`);
+        await other.getByRole('heading', { name: 'Sign in' }).waitFor();
+        await other.context().close();
+      }
+      await page.getByRole('button', { name: 'Make new recovery codes' }).click();
+      assert.equal(await page.getByTestId('codes').getByRole('listitem').count(), 10);
+      await page.getByRole('link', { name: 'I have kept them' }).click();
+      await page.goto(`${till.url}/admin/account`);
+      await page.getByLabel('Password now').fill(PASSWORD);
+      await page.getByLabel('Code of your app').fill(await fresh(email, secret));
+      await page.getByLabel('New password').fill('another seven green lamps');
+      await page.getByRole('button', { name: 'Change it' }).click();
+      assert.match(await page.getByTestId('flash').innerText(), /Your password is changed/);
       await page.goto(`${till.url}/admin/users/usr_00000000000000000000000000`);
       await page.getByRole('heading', { name: 'There is nothing here' }).waitFor();
       await seen(page, 'nothing-here');

@@ -23,7 +23,10 @@ const api = async (address, body) => {
 const pay = (body) => api('/api/v1/payments', { amount: usd('10.00'), payment_method_id: 'pm_card_visa', ...body });
 
 before(async () => {
-  till = await startTill({ env: { TILL_REFUND_APPROVAL_LIMIT: '50.00 USD' } });
+  till = await startTill({
+    // nobody listens there: mails wait, and a page is the same
+    env: { TILL_REFUND_APPROVAL_LIMIT: '50.00 USD', SMTP_URL: 'smtp://127.0.0.1:9', SMTP_TLS: 'none', MAIL_FROM: 'receipts@shop.example' },
+  });
   browser = await launch();
   customer = await api('/api/v1/customers', { reference: HOSTILE, email: 'kim@shop.example', name: HOSTILE });
   for (const value of ['19.90', '250.00', '8.00']) await pay({ amount: usd(value), reference: `order-${value}` });
@@ -36,6 +39,23 @@ after(async () => {
   await browser?.close();
   await till?.stop();
 });
+
+/** Asks in a page for all of a payment's money, which a second person has to approve. */
+async function ask(page, payment) {
+  await page.goto(`${till.url}/admin/payments/${payment.id}/refund`);
+  await page.getByLabel('Reason').selectOption('not_delivered');
+  await page.getByTestId('preview').click();
+  await page.getByTestId('confirm').click();
+  await page.getByTestId('waiting-request').waitFor();
+}
+
+/** The same by somebody else. */
+async function askAs(role, payment) {
+  const page = await newPage(browser);
+  await visit(page, till, role);
+  await ask(page, payment);
+  await page.context().close();
+}
 
 const known = new Set();
 
@@ -64,6 +84,10 @@ for (const size of [1280, 390]) {
       await page.getByRole('button', { name: 'Save view' }).click();
       await page.getByTestId('views').getByRole('link', { name: `Failed ${size}` }).waitFor();
       await look(page, 'payments-filtered');
+      await page.getByRole('button', { name: `Delete the view Failed ${size}` }).click();
+      await page.getByTestId('flash').waitFor();
+      await page.goto(`${till.url}/admin/payments?status=failed`);
+      assert.equal(await page.getByTestId('views').getByText(`Failed ${size}`).count(), 0);
       await page.getByLabel('Search').fill('nothing like this');
       await page.getByRole('button', { name: 'Show' }).click();
       await page.getByTestId('empty').waitFor();
@@ -150,6 +174,9 @@ for (const size of [1280, 390]) {
       await page.getByRole('link', { name: /Look at it/ }).first().click();
       await page.getByTestId('withdraw').waitFor();
       await look(page, 'approval-own');
+      await page.getByTestId('withdraw').click();
+      await page.getByTestId('flash').waitFor();
+      await ask(page, payment);
       await page.context().close();
 
       const other = await newPage(browser, { size });
@@ -164,6 +191,12 @@ for (const size of [1280, 390]) {
       await look(other, 'approval-rejected');
       await other.goto(`${till.url}/admin/refunds/approvals`);
       await look(other, 'approvals-empty');
+      await askAs('support', payment);
+      await other.goto(`${till.url}/admin/refunds/approvals`);
+      await other.getByRole('link', { name: /Decide/ }).first().click();
+      await other.getByTestId('approve').click();
+      assert.match(await other.getByTestId('flash').innerText(), /\$90\.00 (went back|is on its way)/);
+      assert.equal((await till.sandbox.ledger(payment.id)).refunds.length, 1);
       await other.context().close();
     });
   });
@@ -189,9 +222,34 @@ test('a page that takes its time says that it is on its way', async () => {
   await page.context().close();
 });
 
-test('everything works without JavaScript', async () => {
+test('a payment that nobody knows about is asked about, tried again, settled, and its receipt sent', async () => {
+  const payment = await pay({ reference: 'stuck' });
+  await till.db.value(`INSERT INTO decisions (id, kind, object, known, suggestion, created_at) VALUES
+      ('dec_00000000000000000000000009', 'unknown_outcome', '${payment.id}', 'Nobody knows about ${payment.id}.', 'Ask Stripe.', now());
+    INSERT INTO jobs (kind, subject, state, run_at, error) VALUES ('payment.resolve', '${payment.id}', 'dead', now(), 'no')`);
+  const page = await newPage(browser);
+  await visit(page, till, 'finance', '/admin/tasks/dec_00000000000000000000000009');
+  await page.getByTestId('task').locator('.lead').getByRole('link', { name: payment.id }).click(); // the sentence leads there, too
+  await page.getByTestId('sync').click();
+  assert.match(await page.getByTestId('flash').innerText(), /This is how the provider says it stands/);
+  await page.getByTestId('retry').click();
+  assert.match(await page.getByTestId('flash').innerText(), /It is tried again now/);
+  await page.getByTestId('receipt').locator('summary').click();
+  await page.getByLabel(/^To /).fill('kim@shop.example');
+  await page.getByRole('button', { name: 'Send the receipt' }).click();
+  assert.match(await page.getByTestId('flash').innerText(), /The receipt is on its way/);
+  await page.getByTestId('resolve').locator('summary').click();
+  await page.getByLabel('What did you find out, and what was done?').fill('It went through.');
+  await page.getByRole('button', { name: 'Mark as resolved' }).click();
+  assert.match(await page.getByTestId('flash').innerText(), /Marked as resolved/);
+  await page.context().close();
+});
+
+test('without JavaScript one signs in, finds a payment, gives it back, agrees to another, and works off a task', async () => {
   const page = await newPage(browser, { javaScriptEnabled: false });
-  const payment = await pay({ amount: usd('20.00') });
+  const [payment, large] = [await pay({ amount: usd('20.00') }), await pay({ amount: usd('70.00') })];
+  await till.db.value(`INSERT INTO decisions (id, kind, object, known, suggestion, created_at) VALUES
+    ('dec_00000000000000000000000008', 'unknown_outcome', '${payment.id}', 'Nobody knows.', 'Ask Stripe.', now())`);
   await visit(page, till, 'finance', '/admin/payments');
   await page.getByLabel('Search').fill(payment.id);
   await page.getByRole('button', { name: 'Show' }).click();
@@ -201,6 +259,87 @@ test('everything works without JavaScript', async () => {
   await page.getByTestId('confirm').click();
   await page.getByTestId('flash').waitFor();
   assert.equal((await till.sandbox.ledger(payment.id)).refunds.length, 1);
+
+  await askAs('support', large);
+  await page.locator('nav:visible').getByRole('link', { name: /^Approvals/ }).click();
+  await page.getByRole('link', { name: 'Decide about the refund of $70.00' }).click();
+  await page.getByTestId('approve').click();
+  await page.getByTestId('flash').waitFor();
+  assert.equal((await till.sandbox.ledger(large.id)).refunds.length, 1);
+
+  await page.locator('nav:visible').getByRole('link', { name: /^Task inbox/ }).click();
+  await page.getByRole('link', { name: 'Nobody knows.' }).click();
+  await page.getByLabel('What did you find, and what was done?').fill('Looked at Stripe: it went back.');
+  await page.getByRole('button', { name: 'Mark as settled' }).click();
+  await page.getByTestId('flash').waitFor();
+  assert.equal(await page.getByText('Nobody knows.').count(), 0);
+  await page.context().close();
+});
+
+test('by keyboard alone a payment is found and given back, and one always sees where one is', async () => {
+  const page = await newPage(browser);
+  const payment = await pay({ amount: usd('20.00') });
+  await visit(page, till, 'finance', '/admin/payments');
+  const here = () =>
+    page.evaluate(() => {
+      const one = document.activeElement ?? document.body;
+      const { outlineStyle, outlineWidth } = getComputedStyle(one);
+      const box = one.getBoundingClientRect();
+      return {
+        at: one.getAttribute('data-test') || one.id || one.textContent?.trim(), seen: outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2,
+        inside: box.width > 0 && box.bottom > 0 && box.top < innerHeight,
+      };
+    });
+  /** Tab until there; every step is seen, in the window, and none is a trap. */
+  const tabTo = async (wanted) => {
+    const steps = [];
+    for (let i = 0; i < 80; i++) {
+      await page.keyboard.press('Tab');
+      const { at, seen, inside } = await here();
+      assert.ok(seen && inside, `nobody sees where one is: ${at}, after ${steps.join(' > ')}`);
+      if (at === wanted) return;
+      steps.push(at);
+    }
+    assert.fail(`${wanted} is not reached: ${steps.join(' > ')}`);
+  };
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter'); // past the menu
+  await tabTo('f-q');
+  await page.keyboard.type(payment.id);
+  await page.keyboard.press('Enter');
+  await page.getByTestId('next').waitFor();
+  await tabTo('refund');
+  await page.keyboard.press('Enter');
+  await page.getByTestId('dialog').waitFor();
+  await tabTo('f-reason');
+  await page.keyboard.type('Dupl');
+  await tabTo('preview');
+  await page.keyboard.press('Enter');
+  await page.getByTestId('effect').waitFor();
+  await tabTo('confirm');
+  await page.keyboard.press('Enter');
+  await page.getByTestId('flash').waitFor();
+  assert.equal((await till.sandbox.ledger(payment.id)).refunds.length, 1);
+  // what unfolds is closed by Escape, and the focus is where it was
+  await tabTo('Send the receipt again');
+  await page.keyboard.press('Enter');
+  await tabTo('f-email');
+  await page.keyboard.press('Escape');
+  assert.equal(await page.getByLabel(/^To /).isVisible(), false);
+  assert.equal((await here()).at, 'Send the receipt again');
+  await page.context().close();
+});
+
+test('on paper a payment is what it says, without menu and buttons', async () => {
+  const page = await newPage(browser);
+  await visit(page, till, 'finance', `/admin/payments/${made.hostile.id}`);
+  await page.emulateMedia({ media: 'print' });
+  for (const address of [`/admin/payments/${made.hostile.id}`, '/admin/overview', '/admin/reconciliation']) {
+    await page.goto(till.url + address);
+    for (const one of await page.locator('.side, .button, button, .skip, form.filters').all()) assert.equal(await one.isVisible(), false, `${address}: ${await one.innerText()}`);
+    await assertFits(page, address);
+    await shot(page, `admin-print${address.replace(/pay_\w+/, 'one').replaceAll('/', '-')}`);
+  }
   await page.context().close();
 });
 
