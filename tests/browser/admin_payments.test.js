@@ -337,6 +337,7 @@ test('on paper a payment is what it says, without menu and buttons', async () =>
   for (const address of [`/admin/payments/${made.hostile.id}`, '/admin/overview', '/admin/reconciliation']) {
     await page.goto(till.url + address);
     for (const one of await page.locator('.side, .button, button, .skip, form.filters').all()) assert.equal(await one.isVisible(), false, `${address}: ${await one.innerText()}`);
+    assert.ok((await page.locator('main').boundingBox()).width > 1200, 'the sheet is used');
     await assertFits(page, address);
     await shot(page, `admin-print${address.replace(/pay_\w+/, 'one').replaceAll('/', '-')}`);
   }
