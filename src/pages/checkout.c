@@ -51,6 +51,7 @@ static const struct state state_processing_slow = { "processing", .heading = "pr
 static const struct state state_authorized = { "authorized", .paid = true };
 static const struct state state_succeeded = { "succeeded", .paid = true };
 static const struct state state_refunded = { "refunded", .paid = true };
+static const struct state state_taken_back = { "taken_back", .paid = true }; // by the payer's bank
 static const struct state state_already_paid = { "already_paid", .paid = true };
 static const struct state state_failed = { "declined_final", .closed = true };
 static const struct state state_expired = { "expired", .closed = true };
@@ -121,6 +122,8 @@ static const struct state *state_of(const struct checkout_door *door)
     case PAYMENT_AUTHORIZED:
         return &state_authorized;
     case PAYMENT_SUCCEEDED:
+        if (door->payment->dispute_state == DISPUTE_LOST)
+            return &state_taken_back;
         return strcmp(refund_state_names[door->payment->refund_state], "full") == 0 ? &state_refunded
                                                                                     : &state_succeeded;
     case PAYMENT_FAILED:
@@ -730,7 +733,7 @@ const struct field checkout_page_pay_shown[] = {
 
 static struct error *answer_pay(struct page *page, const char *client_secret)
 {
-    if (page->state->paid && page->state != &state_refunded)
+    if (page->state->paid && page->state != &state_refunded && page->state != &state_taken_back)
         page->state = &state_already_paid;
 
     struct truth truth = truth_of(page);
@@ -830,7 +833,8 @@ struct error *checkout_page_receipt(struct request *r)
     TRY(open_page(r, FRESH_SECONDS, &page));
     json_t *view = base_view(&page);
     if (page.state->paid) {
-        set_words(&page, view, text(&page, "receipt_heading"), NULL);
+        set_words(&page, view, text(&page, "receipt_heading"),
+            page.state == &state_taken_back ? text(&page, "taken_back") : NULL);
         set_facts(view, receipt_facts(&page));
     } else {
         set_words(&page, view, text(&page, "receipt_none_heading"), text(&page, "receipt_none"));

@@ -4,7 +4,8 @@
 
 const assert = require('node:assert/strict');
 const { after, before, test } = require('node:test');
-const { assertAccessible, cardFrame, inState, launch, newPage, open, shot } = require('./browser.js');
+const { assertAccessible, cardFrame, inState, launch, lookAtBoth, newPage, open, shot } = require('./browser.js');
+const { until } = require('../lib/till.js');
 const { startStack } = require('./stack.js');
 
 let stack, browser;
@@ -32,6 +33,14 @@ async function withPage(size, work, { wallets = '' } = {}) {
   } finally {
     await page.context().close();
   }
+}
+
+/** What happens at the provider. */
+async function control(what, body = {}) {
+  const answer = await fetch(`${stack.sandboxUrl}/sandbox/${what}`, {
+    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body),
+  });
+  assert.ok(answer.ok, `${what}: ${answer.status}`);
 }
 
 /** Opens the page, chooses this kind, fills in what it asks for and pays. */
@@ -83,13 +92,30 @@ test('an account is debited, and the page says that it takes days', () =>
     assert.deepEqual(await cardFrame(page).getByRole('radio').evaluateAll((all) => all.map((one) => one.value)), offered);
   }));
 
+test('a payment that the bank takes back later is not thanked for any more', () =>
+  withPage(390, async (page) => {
+    const session = await stack.session({ locale: 'de' });
+    await payBy(page, session, 'sepa_debit', { 'iban': 'DE89370400440532013000', 'account-holder': 'Ada', 'payer-email': 'ada@example.org' });
+    await inState(page, 'processing');
+    await control('settle');
+    await inState(page, 'succeeded');
+    assert.match(await page.getByTestId('facts').textContent(), /SEPA-Lastschrift, endet auf 3000/);
+    const [{ provider_payment_id: payment_intent }] = await stack.paymentsOf(session);
+    await control('dashboard/late_failure', { payment_intent });
+    await until(async () => (await stack.paymentsOf(session))[0].dispute_state === 'lost', 'the bank takes it back');
+    await page.goto(session.url);
+    await inState(page, 'taken_back');
+    await lookAtBoth(page, 'kind-taken-back');
+    await page.getByTestId('receipt').first().click();
+    await page.getByText('Ihre Bank hat diese Zahlung zurückgebucht.').waitFor();
+  }));
+
 test('a debit that no bank gives is said to have failed, in words that fit, and another way is open', () =>
   withPage(1280, async (page) => {
     const session = await stack.session();
     await payBy(page, session, 'sepa_debit', { 'iban': 'DE62370400440532013001', 'account-holder': 'Ada', 'payer-email': 'ada@example.org' });
     await inState(page, 'processing');
-    const settled = await fetch(`${stack.sandboxUrl}/sandbox/settle`, { method: 'POST' });
-    assert.ok(settled.ok);
+    await control('settle');
     await inState(page, 'declined_retry');
     assert.match(await page.getByTestId('errors').textContent(), /^Your bank or the payment service did not accept this payment\./);
     await shot(page, 'kind-sepa-failed');

@@ -174,7 +174,7 @@ for (const size of Object.keys(SIZES).map(Number)) {
       const session = await paid({ capture: false });
       await page.goto(session.url);
       await look(page, 'authorized', /payment is confirmed/);
-      assert.match(await page.getByTestId('message').textContent(), /€24.00 is reserved on your card/);
+      assert.match(await page.getByTestId('message').textContent(), /€24.00 is reserved\. /);
     }));
 
   either(`expired at ${size}`, () =>
