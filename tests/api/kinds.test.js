@@ -94,6 +94,15 @@ describe('what is open', { concurrency: 4 }, () => {
     assert.match((await process('SEPA_DEBIT', 'USD', 3)).body.errors[0].detail, /not open for this payment: card, us_bank_account, klarna, afterpay_clearpay/);
   });
 
+  test('cards of the big brands, of credit and of debit', async () => {
+    for (const [card, brand, funding] of [
+      ['visa', 'visa', 'credit'], ['visa_debit', 'visa', 'debit'], ['mastercard', 'mastercard', 'credit'], ['mastercard_debit', 'mastercard', 'debit'], ['amex', 'amex', 'credit'],
+    ]) {
+      const { body } = await pay(till, { payment_method_id: `pm_card_${card}` });
+      assert.deepEqual([body.status, body.payment_method.card.brand, body.payment_method.card.funding], ['succeeded', brand, funding], card);
+    }
+  });
+
   test('and on what the operator switched on', async () => {
     const other = await startTill({ env: { APPLE_PAY_ENABLED: 'false' } });
     try {
