@@ -220,16 +220,43 @@ static struct error *process_account(struct ctx *ctx, const struct webhook_event
     return webhook_end(ctx, event->id, WEBHOOK_PROCESSED, NULL);
 }
 
+static bool only_looks(const struct provider *provider, const char *type)
+{
+    enum event_concern concern = provider->concern(type);
+
+    return concern == CONCERNS_PAYMENT || concern == CONCERNS_NOTHING;
+}
+
+/* Several events come of one payment within a second, and each only says that it is to be looked at: what has come before the
+ * provider is asked is answered by the same look. Their own jobs find nothing left to do. */
+static struct error *answered_by_one_look(struct ctx *ctx, const struct provider *provider,
+    const struct webhook_event *event, struct texts *out)
+{
+    struct field_list waiting;
+
+    TRY(webhook_waiting_with(ctx, event, &waiting));
+    const struct webhook_event *others = waiting.items;
+    const char **ids = arena_array(ctx->arena, waiting.count + 1, sizeof *ids);
+    *out = (struct texts){ ids, 0 };
+    ids[out->count++] = event->id;
+    for (size_t i = 0; i < waiting.count; i++)
+        if (only_looks(provider, others[i].type))
+            ids[out->count++] = others[i].id;
+    return NULL;
+}
+
 static struct error *process_payment(struct ctx *ctx, const struct webhook_event *event)
 {
     const struct provider *provider = provider_named(event->provider);
     struct payment payment;
     struct snapshot snapshot;
+    struct texts answered;
     struct error *error;
     bool ours;
 
     if (!event->payment_reference)
         return webhook_end(ctx, event->id, WEBHOOK_IGNORED, NULL);
+    TRY(answered_by_one_look(ctx, provider, event, &answered));
     error = provider->fetch(ctx, event->payment_reference, &snapshot);
     if (error && error->code == E_NOT_FOUND)
         return webhook_end(ctx, event->id, WEBHOOK_IGNORED, "unknown_object");
@@ -246,7 +273,7 @@ static struct error *process_payment(struct ctx *ctx, const struct webhook_event
     if (provider->concern(event->type) == CONCERNS_FRAUD)
         TRY(warn_of_fraud(ctx, &payment));
     failpoint("webhook_job", "after_apply");
-    return webhook_end(ctx, event->id, WEBHOOK_PROCESSED, NULL);
+    return webhook_end_all(ctx, answered, WEBHOOK_PROCESSED);
 }
 
 /* What the payer has had kept, or what the provider bills by itself. */

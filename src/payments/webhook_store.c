@@ -185,6 +185,26 @@ struct error *webhook_end(struct ctx *ctx, const char *id, enum webhook_status s
     return db_exec(ctx, &end, PARAMS(P(id), P(webhook_status_names[status]), P(error), P(ctx->now)), NULL);
 }
 
+struct error *webhook_end_all(struct ctx *ctx, struct texts ids, enum webhook_status status)
+{
+    SQL(end,
+        "UPDATE webhook_events SET status = $2, error = NULL, processed_at = $3"
+        " WHERE id = ANY ($1::text[]) AND status = 'stored'" IN_NO_HURRY);
+
+    return db_exec(ctx, &end, PARAMS(P(ids), P(webhook_status_names[status]), P(ctx->now)), NULL);
+}
+
+struct error *webhook_waiting_with(struct ctx *ctx, const struct webhook_event *event, struct field_list *out)
+{
+    SQL(waiting,
+        "SELECT " COLUMNS " FROM webhook_events"
+        " WHERE payment_reference = $1 AND provider = $2 AND status = 'stored' AND processed_at IS NULL AND id <> $3"
+        " LIMIT 100");
+
+    return db_list(ctx, &waiting, PARAMS(P(event->payment_reference), P(event->provider), P(event->id)), columns,
+        sizeof(struct webhook_event), out);
+}
+
 struct error *webhook_rows(struct ctx *ctx, const struct webhook_filter *filter, struct field_list *out)
 {
     SQL(list,

@@ -1,6 +1,7 @@
 #ifndef TILL_PAYMENTS_WEBHOOK_STORE_H
 #define TILL_PAYMENTS_WEBHOOK_STORE_H
 
+#include "db/db.h"
 #include "payments/webhook.h"
 
 MUST_CHECK struct error *webhook_row(struct ctx *ctx, const char *id, struct webhook_event *out);
@@ -14,6 +15,11 @@ MUST_CHECK struct error *webhook_set_status(struct ctx *ctx, const char *id, enu
     const char *error);
 /* What came of it, by the job that worked it: lost in a crash it is worked again. */
 MUST_CHECK struct error *webhook_end(struct ctx *ctx, const char *id, enum webhook_status status, const char *error);
+/* The same of several; one that another job has worked meanwhile stays as that has left it. */
+MUST_CHECK struct error *webhook_end_all(struct ctx *ctx, struct texts ids, enum webhook_status status);
+/* Other events about the payment that an event is about, which have come and are not worked yet. */
+MUST_CHECK struct error *webhook_waiting_with(struct ctx *ctx, const struct webhook_event *event,
+    struct field_list *out);
 MUST_CHECK struct error *webhook_rows(struct ctx *ctx, const struct webhook_filter *filter, struct field_list *out);
 /* The sealed bytes; none for one that was swept. */
 MUST_CHECK struct error *webhook_sealed(struct ctx *ctx, const char *id, struct bytes *out);

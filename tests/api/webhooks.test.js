@@ -324,6 +324,22 @@ describe('looking at them, and again', () => {
     isProblem(await till.api('POST', '/api/v1/webhooks/replay', { body: { event_id: one.id }, apiKey: reader }), 403, 'FORBIDDEN');
   });
 
+  test('one look at a payment answers all that had come of it', async () => {
+    const payment = await paid(till);
+    await till.sandbox.dials({ webhooks: { off: true }, rules: [] });
+    const types = ['payment_intent.succeeded', 'charge.succeeded', 'radar.early_fraud_warning.created'];
+    await till.db.value(`INSERT INTO webhook_events (id, provider, provider_event_id, type, payment_reference, status, source, received_at)
+      SELECT 'whe_look' || n, 'stripe', 'evt_look' || n, type, '${payment.provider_payment_id}', 'stored', 'delivered', now()
+        FROM unnest(ARRAY['${types.join("', '")}']) WITH ORDINALITY AS t (type, n)`);
+    await till.api('POST', '/api/v1/webhooks/replay', { body: { event_id: 'whe_look1' } }); // the only one with a job
+    await processed(till, 'evt_look1', 'processed');
+    assert.equal((await stored(till, 'evt_look2')).body.status, 'processed');
+    assert.equal((await stored(till, 'evt_look3')).body.status, 'stored', 'which says more than that');
+    await till.api('POST', '/api/v1/webhooks/replay', { body: { event_id: 'whe_look3' } });
+    await processed(till, 'evt_look3', 'processed');
+    assert.equal(await till.db.value(`SELECT count(*) FROM decisions WHERE kind = 'fraud_warning' AND object = '${payment.id}'`), '1');
+  });
+
   test('it is answered before it is worked', async () => {
     const payment = await paid(till);
     await till.sandbox.dials({ webhooks: { off: true }, rules: [{ operation: 'GET /v1/payment_intents/{id}', action: 'delay', ms: 1500, times: 1 }] });
