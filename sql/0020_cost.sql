@@ -142,9 +142,9 @@ DROP FUNCTION count_ledger_line();
 CREATE FUNCTION count_ledger_lines() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO public.statistics_changes (hour, measure, mode, currency, provider, method, class, count, amount)
-    SELECT public.hour_of(e.posted_at), CASE WHEN a.amount > 0 THEN 'debit' ELSE 'credit' END, '', a.currency, '', '', a.account, 1,
-           abs(a.amount)
-      FROM added a JOIN public.ledger_entries e ON e.id = a.entry_id;
+    SELECT public.hour_of((SELECT posted_at FROM public.ledger_entries e WHERE e.id = a.entry_id)),
+           CASE WHEN a.amount > 0 THEN 'debit' ELSE 'credit' END, '', a.currency, '', '', a.account, 1, abs(a.amount)
+      FROM added a;
     RETURN NULL;
 END $$;
 COMMENT ON FUNCTION count_ledger_lines() IS 'Adds the sides of entries to their accounts'' hours.';
