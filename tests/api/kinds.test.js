@@ -8,7 +8,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { PUBLISHABLE_KEY, startTill, until } = require('../lib/till.js');
-const { act, advance, closed, comesTo, get, isProblem, newKey, oracle, pay, pointers, resolves } = require('./books.js');
+const { act, advance, closed, comesTo, get, hurry, isProblem, newKey, oracle, pay, pointers, resolves } = require('./books.js');
 
 let till;
 const DOMAIN_FILE = path.join(os.tmpdir(), `till-apple-${process.pid}`);
@@ -118,6 +118,16 @@ describe('what is open', { concurrency: 4 }, () => {
       await closed(other);
     }
   });
+});
+
+test('the one kind that was asked for is still the only one when Stripe is asked again', async () => {
+  await till.sandbox.dials([{ operation: 'POST /v1/payment_intents', action: 'timeout_before_execute', ms: 4000, times: 1 }]);
+  const made = await till.api('POST', '/api/v1/payments/process', { body: { invoice_id: 9, user_id: 'user-again', payment_method: 'SEPA_DEBIT', amount: 12, currency: 'EUR' } });
+  assert.ok([201, 202].includes(made.status), made.text);
+  await till.sandbox.clearDials();
+  await until(async () => (await hurry(till, made.body.payment_id), (await get(till, made.body.payment_id)).provider_payment_id), 'the intent', 60000);
+  const theirs = (await till.sandbox.stripe('GET', `payment_intents/${(await get(till, made.body.payment_id)).provider_payment_id}`)).body;
+  assert.deepEqual(theirs.payment_method_types, ['sepa_debit']);
 });
 
 describe('a direct debit', () => {
