@@ -206,6 +206,30 @@ static struct error *add_accounts(struct ctx *ctx, const char *id, json_t *view)
     return NULL;
 }
 
+/* A word of the provider's for a subscription or an invoice. */
+static json_t *mirrored_badge(struct ctx *ctx, const char *status)
+{
+    static const struct {
+        const char *status;
+        enum tone tone;
+    } known[] = {
+        { "active", TONE_GOOD },
+        { "trialing", TONE_GOOD },
+        { "paid", TONE_GOOD },
+        { "open", TONE_INFO },
+        { "incomplete", TONE_WARN },
+        { "paused", TONE_WARN },
+        { "past_due", TONE_BAD },
+        { "unpaid", TONE_BAD },
+        { "uncollectible", TONE_BAD },
+    };
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strcmp(known[i].status, status))
+            return view_badge(ctx, known[i].tone, view_words(ctx, status));
+    return view_badge(ctx, TONE_MUTED, view_words(ctx, status));
+}
+
 /* What the provider bills this customer by itself; the rest is at the provider. */
 static struct error *add_mirrored(struct ctx *ctx, const char *id, json_t *view)
 {
@@ -219,15 +243,15 @@ static struct error *add_mirrored(struct ctx *ctx, const char *id, json_t *view)
     const struct subscription *runs = rows.items;
     for (size_t i = 0; i < rows.count; i++)
         json_array_append_new(subscriptions,
-            json_pack("{ss, ss, so, so, so}", "reference", runs[i].provider_subscription_id, "state",
-                view_words(ctx, runs[i].status), "until", view_time(ctx, runs[i].period_end), "ends",
+            json_pack("{ss, so, so, so, so}", "reference", runs[i].provider_subscription_id, "state",
+                mirrored_badge(ctx, runs[i].status), "until", view_time(ctx, runs[i].period_end), "ends",
                 json_boolean(runs[i].cancel_at_period_end), "created", view_time(ctx, runs[i].created_at)));
     TRY(invoice_rows(ctx, &filter, &rows));
     const struct invoice *owed = rows.items;
     for (size_t i = 0; i < rows.count; i++)
         json_array_append_new(invoices,
-            json_pack("{ss, so, ss, so, so, so}", "reference", owed[i].provider_invoice_id, "number",
-                view_text(owed[i].number), "state", view_words(ctx, owed[i].status), "amount",
+            json_pack("{ss, so, so, so, so, so}", "reference", owed[i].provider_invoice_id, "number",
+                view_text(owed[i].number), "state", mirrored_badge(ctx, owed[i].status), "amount",
                 view_money(ctx, owed[i].amount_due), "left", view_money(ctx, owed[i].amount_remaining), "created",
                 view_time(ctx, owed[i].created_at)));
     json_object_set_new(view, "subscribes", json_boolean(json_array_size(subscriptions) > 0));

@@ -226,6 +226,8 @@ static json_t *error_chart(const struct span *span)
         any = any || rest[i] > 0;
     if (any)
         chart.series[chart.series_count++] = (struct chart_series){ "Others", rest };
+    if (chart.series_count == 1) // which has no legend
+        chart.title = arena_printf(span->ctx->arena, "%s: %s", chart.title, chart.series[0].name);
     return chart_view(span->ctx, &chart);
 }
 

@@ -62,6 +62,7 @@ static json_t *limits_view(struct ctx *ctx)
             arena_printf(ctx->arena, "%lld", (long long)config->payment_attempts_per_hour) },
         { "REFUNDS_PER_DAY", "Refunds for one customer in a day",
             arena_printf(ctx->arena, "%lld", (long long)config->refunds_per_day) },
+        { "TILL_REFUND_APPROVAL_LIMIT", "Refunds above which a second person agrees", config->refund_approval_limit },
         { "RATE_LIMIT_REQUESTS", "Requests that one caller may make in a window",
             arena_printf(ctx->arena, "%lld in %lld s", (long long)config->rate_limit_requests,
                 (long long)config->rate_limit_window) },

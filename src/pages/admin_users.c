@@ -173,6 +173,13 @@ struct error *admin_user_role(struct request *r)
     return finish(r, error, "The role is changed, and what they had open has ended.");
 }
 
+static const char no_reason[] = "is needed: why?";
+
+static const char *check_why(struct ctx *ctx, const char *text)
+{
+    return check_reason(ctx, text) ? no_reason : NULL;
+}
+
 struct state_form {
     enum user_state state;
     const char *reason;
@@ -180,7 +187,7 @@ struct state_form {
 
 const struct field admin_user_state_asked[] = {
     FIELD(struct state_form, state, .names = user_state_names),
-    FIELD(struct state_form, reason, .optional = true, .max = 500, .check = check_reason,
+    FIELD(struct state_form, reason, .optional = true, .max = 500, .check = check_why,
         .summary = "Why; needed for disabling"),
     FIELD_END,
 };
@@ -193,7 +200,7 @@ struct error *admin_user_state(struct request *r)
         return NULL;
     struct error *error = request_form(r, admin_user_state_asked, &form);
     if (!error && form.state == USER_DISABLED && !form.reason)
-        error_add_field(r->ctx, &error, "#/reason", "must be given");
+        error_add_field(r->ctx, &error, "#/reason", "%s", no_reason);
     if (!error)
         error = user_set_state(r->ctx, request_path(r, "id"), form.state, form.reason);
     return finish(r, error,
