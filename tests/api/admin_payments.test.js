@@ -200,7 +200,7 @@ describe('a payment', () => {
     await till.db.value(`INSERT INTO movements (provider, reference, kind, source, payment_reference, amount, fee, currency, source_amount, source_currency, payout, composed, created_at, imported_at)
       VALUES ('stripe', 'txn_risky', 'charge', 'ch_risky', '${risky.provider_payment_id}', 1000, 30, 'USD', 1000, 'USD', 'po_risky', false, now(), now())`);
     assert.match(await shown(risky.id), /Went to the bank with po_risky/);
-    assert.match((await finance.get(`/admin/payments/${risky.id}`)).text, /href="\/admin\/reconciliation\/payouts#po_risky"/);
+    assert.match((await finance.get(`/admin/payments/${risky.id}`)).text, /href="\/admin\/reconciliation\/payouts\/po_risky"/);
     await till.db.value("DELETE FROM movements WHERE reference = 'txn_risky'"); // the provider has none like this
 
     const moved = await paid(till, { payment_method_id: 'pm_card_avsFail' });
