@@ -19,7 +19,6 @@
 #define LEASE 120
 #define MAX_TRIES 25
 #define RESCUE_MS 5000
-#define CLOCK_MS 500
 #define POLL_MS 500       // with jitter: 250 to 750
 #define PERIODIC_AGAIN 60 // seconds until a periodic task that failed is tried again
 
@@ -358,16 +357,12 @@ static void *work_until_stopped(void *argument)
     unsigned seen = 0;
     struct ended ended = { 0 };
     bool ready = false;
-    int64_t clock_at = 0, rescue_at = 0;
+    int64_t rescue_at = 0;
 
     while (!is_stopping(worker)) {
         struct ctx *ctx = worker->ctx_new(thread);
         bool found = false;
-        struct error *error = NULL;
-        if (monotonic_ms() >= clock_at) {
-            error = clock_follow(ctx);
-            clock_at = monotonic_ms() + CLOCK_MS;
-        }
+        struct error *error = clock_follow(ctx); // before the claim: what is due by that clock must be so by ours
         if (!error && !ready) {
             error = ensure_periodic(ctx);
             ready = !error;
