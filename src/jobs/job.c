@@ -290,6 +290,8 @@ static struct error *work(struct ctx *ctx, const struct job *job, struct ended *
     ctx->principal = (struct principal){ .kind = PRINCIPAL_SYSTEM, .id = task->kind, .scopes = "*" };
     ctx->trace = job->trace ? job->trace : arena_printf(ctx->arena, "job_%lld", (long long)job->id);
     TRY(lease(ctx, job, task->lease));
+    if (task->every) // what goes by the calendar must not read an older one than that by which it is due
+        TRY(clock_follow(ctx));
     struct error *error = task->run(ctx, job);
     assert(!ctx->tx);
     return conclude(ctx, task, job, error, ended);
