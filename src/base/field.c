@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/card_number.h"
 #include "base/ctx.h"
+#include "base/id.h"
 #include "base/utf8.h"
 
 #define TEXT_AT_MOST 500
@@ -106,6 +107,13 @@ static const char *count_characters(const char *text, int64_t *count)
     return NULL;
 }
 
+static bool is_cursor(const char *text, const char *prefix)
+{
+    size_t length = strlen(prefix);
+
+    return strncmp(text, prefix, length) == 0 && text[length] == '_' && id_is_plausible(text);
+}
+
 static void check_text(const struct reading *r, const char *text)
 {
     int64_t least = r->field->min, most = upper_limit(r->field, TEXT_AT_MOST), count;
@@ -115,6 +123,8 @@ static void check_text(const struct reading *r, const char *text)
         why = no_card_number;
     if (!why && count < least && count == 0)
         why = "must not be empty";
+    if (!why && r->field->pages && !is_cursor(text, r->field->pages))
+        why = "is no cursor of this list";
     if (!why && r->field->check && count <= most)
         why = r->field->check(r->ctx, text);
     if (why)

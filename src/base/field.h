@@ -46,6 +46,7 @@ struct field {
     bool object;                // FIELD_JSON: must be an object
     bool texts;                 // FIELD_JSON: must be a list of texts, each of which passes .check
     bool secret;                // never logged, not in stored answers' logs
+    const char *pages;          // FIELD_TEXT: the cursor of a list whose ids begin so (base/id.h)
     /* NULL when the text is fine, else what is wrong with it. */
     const char *(*check)(struct ctx *ctx, const char *text);
     /* FIELD_JSON: adds what is wrong with the object's members, each below `pointer`. */
@@ -63,6 +64,9 @@ struct field {
 /* A member that is called otherwise outside. */
 #define FIELD_AS(type, member, name_, ...)                                                                             \
     { .name = name_, .kind = FIELD_KIND(((type *)0)->member), .offset = offsetof(type, member), ##__VA_ARGS__ }
+/* Where a page of a list begins, whose ids begin with `prefix`. */
+#define FIELD_CURSOR(type, prefix)                                                                                     \
+    FIELD(type, cursor, .optional = true, .pages = prefix, .summary = "next_cursor of the page before")
 /* A pointer to `inner`, described by `table`. */
 #define FIELD_STRUCT(type, member, inner, table, ...)                                                                  \
     { .name = #member, .kind = FIELD_OBJECT, .offset = offsetof(type, member), .fields = table,                        \

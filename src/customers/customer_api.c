@@ -68,7 +68,7 @@ struct list_query {
 
 const struct field customer_list_query[] = {
     FIELD(struct list_query, limit, .optional = true, .min = 1, .max = 100),
-    FIELD(struct list_query, cursor, .optional = true, .max = 255, .check = check_id),
+    FIELD_CURSOR(struct list_query, "cust"),
     FIELD(struct list_query, reference, .optional = true, .max = 200),
     FIELD(struct list_query, email, .optional = true, .max = 254, .check = check_email),
     FIELD_END,

@@ -153,7 +153,7 @@ struct error *method_api_delete(struct request *r)
 
 const struct field method_list_query[] = {
     FIELD(struct method_filter, limit, .optional = true, .min = 1, .max = 100),
-    FIELD(struct method_filter, cursor, .optional = true, .max = 255, .check = check_id),
+    FIELD_CURSOR(struct method_filter, "pm"),
     FIELD(struct method_filter, customer_id, .optional = true, .max = 255, .check = check_id),
     FIELD(struct method_filter, type, .optional = true, .max = 40, .check = check_type),
     FIELD(struct method_filter, status, .optional = true, .names = method_status_names, .summary = "active by default"),

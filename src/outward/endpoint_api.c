@@ -1,7 +1,6 @@
 #include "outward/endpoint_api.h"
 
 #include "base/arena.h"
-#include "base/check.h"
 #include "base/ctx.h"
 #include "events/event.h"
 #include "outward/delivery.h"
@@ -104,7 +103,7 @@ struct list_query {
 
 const struct field endpoint_list_query[] = {
     FIELD(struct list_query, limit, .optional = true, .min = 1, .max = 100),
-    FIELD(struct list_query, cursor, .optional = true, .max = 255, .check = check_id),
+    FIELD_CURSOR(struct list_query, "whep"),
     FIELD_END,
 };
 

@@ -19,7 +19,7 @@ struct event_query {
 
 const struct field event_list_query[] = {
     FIELD(struct event_query, limit, .optional = true, .min = 1, .max = 100),
-    FIELD(struct event_query, cursor, .optional = true, .max = 255, .check = check_id),
+    FIELD_CURSOR(struct event_query, "evt"),
     FIELD(struct event_query, type, .optional = true, .max = 100),
     FIELD(struct event_query, object_id, .optional = true, .max = 255, .check = check_id,
         .summary = "A payment, refund or dispute"),
@@ -130,7 +130,7 @@ static const char *check_status(struct ctx *ctx, const char *text)
 
 const struct field delivery_list_query[] = {
     FIELD(struct delivery_query, limit, .optional = true, .min = 1, .max = 100),
-    FIELD(struct delivery_query, cursor, .optional = true, .max = 255, .check = check_id),
+    FIELD_CURSOR(struct delivery_query, "dlv"),
     FIELD(struct delivery_query, endpoint_id, .optional = true, .max = 255, .check = check_id),
     FIELD(struct delivery_query, event_id, .optional = true, .max = 255, .check = check_id),
     FIELD(struct delivery_query, status, .optional = true, .check = check_status),

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "access/retention.h"
-#include "base/check.h"
 #include "base/ctx.h"
 #include "events/audit.h"
 #include "events/decision.h"
@@ -159,7 +158,7 @@ struct page {
 
 const struct field maintenance_decisions_query[] = {
     FIELD(struct page, limit, .optional = true, .min = 1, .max = 100),
-    FIELD(struct page, cursor, .optional = true, .max = 255, .check = check_id),
+    FIELD_CURSOR(struct page, "dec"),
     FIELD_END,
 };
 

@@ -96,7 +96,7 @@ struct page {
 
 const struct field checkout_list_query[] = {
     FIELD(struct page, limit, .optional = true, .min = 1, .max = 100),
-    FIELD(struct page, cursor, .optional = true, .max = 255, .check = check_id),
+    FIELD_CURSOR(struct page, "cs"),
     FIELD_END,
 };
 

@@ -31,7 +31,7 @@ static const char *check_standing(struct ctx *ctx, const char *text)
 
 const struct field dispute_list_query[] = {
     FIELD(struct list_query, limit, .optional = true, .min = 1, .max = 100),
-    FIELD(struct list_query, cursor, .optional = true, .max = 40, .check = check_id),
+    FIELD_CURSOR(struct list_query, "dsp"),
     FIELD(struct list_query, status, .optional = true, .check = check_standing),
     FIELD(struct list_query, payment_id, .optional = true, .max = 255, .check = check_id),
     FIELD_END,

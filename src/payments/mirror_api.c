@@ -10,17 +10,17 @@
 #define PAGE 20
 
 /* clang-format off */
-#define FILTERS                                                                                                        \
+#define FILTERS(prefix)                                                                                                        \
     FIELD(struct mirror_filter, limit, .optional = true, .min = 1, .max = 100),                                        \
-    FIELD(struct mirror_filter, cursor, .optional = true, .max = 40, .check = check_id),                               \
+    FIELD_CURSOR(struct mirror_filter, prefix), \
     FIELD(struct mirror_filter, status, .optional = true, .max = 40, .check = check_id),                               \
     FIELD(struct mirror_filter, customer_id, .optional = true, .max = 255, .check = check_id, .summary = "Ours")
 /* clang-format on */
 
-const struct field subscription_list_query[] = { FILTERS, FIELD_END };
+const struct field subscription_list_query[] = { FILTERS("sub"), FIELD_END };
 
 const struct field invoice_list_query[] = {
-    FILTERS,
+    FILTERS("inv"),
     FIELD(struct mirror_filter, subscription_id, .optional = true, .max = 255, .check = check_id,
         .summary = "Ours or the provider's"),
     FIELD_END,

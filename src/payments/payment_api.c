@@ -207,8 +207,7 @@ static const char *check_refund_state(struct ctx *ctx, const char *text)
 
 const struct field payment_list_query[] = {
     FILTERS,
-    FIELD(struct payment_filter, cursor, .optional = true, .max = 255, .check = check_id,
-        .summary = "next_cursor of the page before"),
+    FIELD_CURSOR(struct payment_filter, "pay"),
     FIELD_END,
 };
 

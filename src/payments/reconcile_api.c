@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/check.h"
 #include "base/ctx.h"
 #include "payments/reconcile.h"
 #include "payments/reconcile_store.h"
@@ -22,7 +21,7 @@ struct page {
 
 const struct field reconcile_list_query[] = {
     FIELD(struct page, limit, .optional = true, .min = 1, .max = 100),
-    FIELD(struct page, cursor, .optional = true, .max = 255, .check = check_id),
+    FIELD_CURSOR(struct page, "rec"),
     FIELD_END,
 };
 

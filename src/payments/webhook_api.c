@@ -91,7 +91,7 @@ static const char *check_status(struct ctx *ctx, const char *text)
 
 const struct field webhook_list_query[] = {
     FIELD(struct list_query, limit, .optional = true, .min = 1, .max = 100),
-    FIELD(struct list_query, cursor, .optional = true, .max = 255, .check = check_id),
+    FIELD_CURSOR(struct list_query, "whe"),
     FIELD(struct list_query, provider, .optional = true, .max = 40, .check = check_id),
     FIELD(struct list_query, type, .optional = true, .max = 100),
     FIELD(struct list_query, payment_reference, .optional = true, .max = 255, .check = check_id,

@@ -50,6 +50,8 @@ static json_t *text_schema(const struct field *field, bool of_answer)
 
     if (of_answer)
         return schema;
+    if (field->pages)
+        set(schema, "pattern", json_sprintf("^%s_[0-9a-z]+$", field->pages));
     if (field->min > 0)
         set(schema, "minLength", json_integer(field->min));
     set(schema, "maxLength", json_integer(has_limits(field) && field->max >= field->min ? field->max : MAX_TEXT));

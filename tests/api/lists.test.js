@@ -95,6 +95,17 @@ describe('filters', { concurrency: 4 }, () => {
     }
   });
 
+  test('an id that is no cursor of the list is refused by every list', async () => {
+    const { body: described } = await till.api('GET', '/api/v1/openapi.json');
+    const lists = Object.entries(described.paths).filter(([path, { get }]) => !path.includes('{') && get?.parameters?.some(({ name }) => name === 'cursor'));
+    assert.ok(lists.length >= 12, String(lists.map(([path]) => path)));
+    for (const [path] of lists) {
+      const answer = await till.api('GET', `${path}?cursor=none_01m80cya5saqcwhkg4rxj8drmf`);
+      isProblem(answer, 400, 'VALIDATION_ERROR');
+      assert.deepEqual(answer.body.errors, [{ pointer: 'query:cursor', detail: 'is no cursor of this list' }], path);
+    }
+  });
+
   test('letters that mean something elsewhere mean nothing here', async () => {
     for (const reference of ["' OR '1'='1", '%', '_', '\\', 'r-1; DROP TABLE payments', 'r%2D1%00'.replace('%00', ''), '💶']) {
       const expected = reference === 'r%2D1' ? named('plain', 'customer') : [];
