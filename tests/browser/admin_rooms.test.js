@@ -372,6 +372,19 @@ describe('filled', () => {
     await page.context().close();
   });
 
+  test('a person is forgotten, after saying that one is sure', async () => {
+    const customer = await till.api('POST', '/api/v1/customers', { body: { email: 'gone@example.org', name: 'Gone Soon' } });
+    const page = await open('owner', `/admin/customers/${customer.body.id}`);
+    await page.getByRole('link', { name: 'Forget…' }).click();
+    await page.getByRole('button', { name: 'Forget this customer' }).click();
+    await page.locator('#w-sure').waitFor();
+    await isSound(page, 'a customer not forgotten yet');
+    await page.getByLabel('I know that this cannot be undone').check();
+    await page.getByRole('button', { name: 'Forget this customer' }).click();
+    await page.getByText('This person was forgotten').waitFor();
+    await page.context().close();
+  });
+
   test('everything works without scripts', async () => {
     const page = await open('finance', '/admin/reconciliation', { javaScriptEnabled: false });
     await page.getByLabel('From').fill(new Date().toISOString().slice(0, 10));
