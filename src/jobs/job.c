@@ -19,6 +19,7 @@
 #define LEASE 120
 #define MAX_TRIES 25
 #define RESCUE_MS 5000
+#define CLOCK_MS 500
 #define POLL_MS 500       // with jitter: 250 to 750
 #define PERIODIC_AGAIN 60 // seconds until a periodic task that failed is tried again
 
@@ -290,8 +291,7 @@ static struct error *work(struct ctx *ctx, const struct job *job, struct ended *
     ctx->principal = (struct principal){ .kind = PRINCIPAL_SYSTEM, .id = task->kind, .scopes = "*" };
     ctx->trace = job->trace ? job->trace : arena_printf(ctx->arena, "job_%lld", (long long)job->id);
     TRY(lease(ctx, job, task->lease));
-    if (task->every) // what goes by the calendar must not read an older one than that by which it is due
-        TRY(clock_follow(ctx));
+    TRY(clock_follow(ctx)); // none may read an older clock than that by which it is due
     struct error *error = task->run(ctx, job);
     assert(!ctx->tx);
     return conclude(ctx, task, job, error, ended);
@@ -359,12 +359,16 @@ static void *work_until_stopped(void *argument)
     unsigned seen = 0;
     struct ended ended = { 0 };
     bool ready = false;
-    int64_t rescue_at = 0;
+    int64_t clock_at = 0, rescue_at = 0;
 
     while (!is_stopping(worker)) {
         struct ctx *ctx = worker->ctx_new(thread);
         bool found = false;
-        struct error *error = clock_follow(ctx); // before the claim: what is due by that clock must be so by ours
+        struct error *error = NULL;
+        if (monotonic_ms() >= clock_at) {
+            error = clock_follow(ctx);
+            clock_at = monotonic_ms() + CLOCK_MS;
+        }
         if (!error && !ready) {
             error = ensure_periodic(ctx);
             ready = !error;
