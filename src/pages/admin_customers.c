@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/check.h"
 #include "base/ctx.h"
 #include "base/id.h"
 #include "customers/customer.h"
@@ -33,7 +32,7 @@ struct customers_query {
 const struct field admin_customers_query[] = {
     FIELD(struct customers_query, q, .optional = true, .max = 254,
         .summary = "An id, the merchant's own id of the user, or an e-mail address"),
-    FIELD(struct customers_query, cursor, .optional = true, .max = 40, .check = check_id),
+    FIELD_CURSOR(struct customers_query, "cust"),
     FIELD_END,
 };
 
@@ -111,7 +110,7 @@ struct customer_query {
 };
 
 const struct field admin_customer_query[] = {
-    FIELD(struct customer_query, cursor, .optional = true, .max = 40, .check = check_id),
+    FIELD_CURSOR(struct customer_query, "pay"),
     FIELD_END,
 };
 

@@ -1,6 +1,5 @@
 #include "pages/admin_disputes.h"
 
-#include "base/check.h"
 #include "base/ctx.h"
 #include "pages/admin.h"
 #include "pages/admin_view.h"
@@ -25,7 +24,7 @@ static const char *check_standing(struct ctx *ctx, const char *text)
 
 const struct field admin_disputes_query[] = {
     FIELD(struct disputes_query, status, .optional = true, .check = check_standing),
-    FIELD(struct disputes_query, cursor, .optional = true, .max = 40, .check = check_id),
+    FIELD_CURSOR(struct disputes_query, "dsp"),
     FIELD_END,
 };
 

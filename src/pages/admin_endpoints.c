@@ -6,7 +6,6 @@
 #include "access/session.h"
 #include "base/arena.h"
 #include "base/buf.h"
-#include "base/check.h"
 #include "base/ctx.h"
 #include "events/event.h"
 #include "outward/delivery.h"
@@ -190,7 +189,7 @@ static const char *check_status(struct ctx *ctx, const char *text)
 
 const struct field admin_endpoint_query[] = {
     FIELD(struct endpoint_query, status, .optional = true, .check = check_status),
-    FIELD(struct endpoint_query, cursor, .optional = true, .max = 255, .check = check_id),
+    FIELD_CURSOR(struct endpoint_query, "dlv"),
     FIELD_END,
 };
 

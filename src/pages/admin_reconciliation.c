@@ -27,7 +27,7 @@ struct list_query {
 };
 
 const struct field admin_reconciliations_query[] = {
-    FIELD(struct list_query, cursor, .optional = true, .max = 40, .check = check_id),
+    FIELD_CURSOR(struct list_query, "rec"),
     FIELD_END,
 };
 

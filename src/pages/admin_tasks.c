@@ -138,7 +138,7 @@ struct tasks_query {
 
 const struct field admin_tasks_query[] = {
     FIELD(struct tasks_query, kind, .optional = true, .max = 40, .check = check_id),
-    FIELD(struct tasks_query, cursor, .optional = true, .max = 40, .check = check_id),
+    FIELD_CURSOR(struct tasks_query, "dec"),
     FIELD(struct tasks_query, show, .optional = true, .names = whose_names),
     FIELD_END,
 };

@@ -46,7 +46,7 @@ static const char *check_source(struct ctx *ctx, const char *text)
 
 const struct field admin_webhooks_query[] = {
     FILTERS,
-    FIELD(struct webhooks_query, cursor, .optional = true, .max = 40, .check = check_id),
+    FIELD_CURSOR(struct webhooks_query, "whe"),
     FIELD_END,
 };
 
