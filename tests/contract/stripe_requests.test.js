@@ -213,7 +213,8 @@ const answers = {
   'POST /v1/payment_method_domains/{id}/validate': (id) => [200, { ...domains[id], enabled: true }],
   'GET /v1/events': (_, query) => {
     if (query.ending_before === 'evt_forgotten') return missing('ending_before');
-    return [200, page(events, query, '/v1/events')];
+    const before = Number(query.created.lt ?? Infinity);
+    return [200, page(events.filter(({ created }) => created < before), query, '/v1/events')];
   },
 };
 

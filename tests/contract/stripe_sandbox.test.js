@@ -296,5 +296,9 @@ describe('what others did', () => {
     assert.deepStrictEqual(rest.map((one) => one.id), all.slice(3, 8).map((one) => one.id));
     const { found: nothing } = await adapter.ask('list_events', { since, after: all.at(-1).id, limit: 5 });
     assert.deepStrictEqual(nothing, []);
+    await sandbox.advance(7200);
+    const later = await paid();
+    const { found: late } = await adapter.ask('list_events', { since: since + 7200, limit: 1000 });
+    assert.deepStrictEqual([...new Set(late.map((one) => one.payment))], [later.reference], 'of what was before none is read');
   });
 });

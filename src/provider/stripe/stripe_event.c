@@ -280,16 +280,33 @@ static struct error *events_after(struct ctx *ctx, struct instant since, const c
     return NULL;
 }
 
+/* The newest event before a time: from it the pages go forward. The list of what came since begins with the newest, and of a busy
+ * account it is too long to be read back. */
+static struct error *event_before(struct ctx *ctx, struct instant since, struct provider_event *out, bool *found)
+{
+    struct buf query = { .arena = ctx->arena };
+    json_t *list;
+
+    form_add(&query, "created[lt]", "%jd", (intmax_t)instant_to_unix(since));
+    form_add(&query, "limit", "1");
+    TRY(stripe_get(ctx, "/v1/events", &query, "list", &list));
+    *found = stripe_event_read(json_array_get(json_object_get(list, "data"), 0), out);
+    return NULL;
+}
+
 struct error *stripe_list_events(struct ctx *ctx, struct instant since, const char *after, int limit,
     struct provider_event **out, size_t *count)
 {
     size_t most = limit > 0 ? (size_t)limit : 1;
-    struct error *error;
+    struct provider_event before;
+    bool found;
 
-    if (!after)
-        return events_since(ctx, since, most, out, count);
-    error = events_after(ctx, since, after, most, out, count);
-    if (error && error->code == E_NOT_FOUND) // Stripe forgets events after a month
-        return events_since(ctx, since, most, out, count);
-    return error;
+    if (after) {
+        struct error *error = events_after(ctx, since, after, most, out, count);
+        if (!error || error->code != E_NOT_FOUND) // Stripe forgets events after a month
+            return error;
+    }
+    TRY(event_before(ctx, since, &before, &found));
+    return found ? events_after(ctx, before.created_at, before.id, most, out, count)
+                 : events_since(ctx, since, most, out, count);
 }
