@@ -306,7 +306,7 @@ describe('what is grave', () => {
     const change = async (who, id, form, what = 'role') => (await who.visitor.post(`/admin/users/${id}/${what}`, form)).status;
     assert.equal(await change(user, user.id, { role: 'admin' }), 403);
     assert.equal(await change(admin, user.id, { role: 'support' }), 403);
-    assert.equal(await change(admin, user.id, { state: 'disabled' }, 'state'), 403);
+    assert.equal(await change(admin, user.id, { state: 'disabled', reason: 'left the shop' }, 'state'), 403);
     assert.equal(await change(admin, user.id, {}, 'password'), 403);
     assert.equal((await admin.visitor.post('/admin/users', { email: 'new-owner@people.example', name: 'New', role: 'owner' })).status, 403);
     const support = await signIn(till, 'support', { email: 'watched@people.example', headers: from() });

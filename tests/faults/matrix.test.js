@@ -109,6 +109,9 @@ before(async () => {
     },
   });
   await till.sandbox.dials(SILENT);
+  await paidSoFar(till, {}, 'succeeded');
+  await sweepNow(); // the first one finds where the list begins, the others go on from there
+  await until(() => till.db.value('SELECT last_event_id FROM sweeps'), 'the first sweep');
 });
 
 after(async () => {
