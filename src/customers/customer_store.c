@@ -130,16 +130,19 @@ struct error *customer_account_get(struct ctx *ctx, const char *customer_id, con
     return NULL;
 }
 
+/* Of several at once one is first, and its row is complete when the others look: they wait for it at whichever of the table's two keys
+ * they meet it. A conflict that names one of them would let the other refuse. */
 struct error *customer_account_put(struct ctx *ctx, const char *customer_id, const char *provider,
     const char **reference)
 {
     SQL(put,
         "INSERT INTO customer_accounts (customer_id, provider, reference, created_at) VALUES ($1, $2, $3, $4)"
-        "ON CONFLICT (customer_id, provider) DO UPDATE SET reference = customer_accounts.reference "
-        "RETURNING reference");
-    struct account account;
+        "ON CONFLICT DO NOTHING");
+    const char *given = *reference;
 
-    TRY(db_one(ctx, &put, PARAMS(P(customer_id), P(provider), P(*reference), P(ctx->now)), account_columns, &account));
-    *reference = account.reference;
-    return NULL;
+    TRY(db_exec(ctx, &put, PARAMS(P(customer_id), P(provider), P(given), P(ctx->now)), NULL));
+    TRY(customer_account_get(ctx, customer_id, provider, reference));
+    return *reference ? NULL
+                      : error_cause(ctx, error_new(ctx, E_CONFLICT, "The provider's customer is another of ours."),
+                          "%s of %s, for %s", given, provider, customer_id);
 }

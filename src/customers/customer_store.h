@@ -32,7 +32,7 @@ MUST_CHECK struct error *customer_row_list(struct ctx *ctx, const char *referenc
     const char *cursor, int64_t limit, struct field_list *out);
 MUST_CHECK struct error *customer_account_get(struct ctx *ctx, const char *customer_id, const char *provider,
     const char **reference);
-/* Keeps the first one said; *reference is what is kept. */
+/* Keeps the first one said; *reference is what is kept. E_CONFLICT where it is another customer's. */
 MUST_CHECK struct error *customer_account_put(struct ctx *ctx, const char *customer_id, const char *provider,
     const char **reference);
 

@@ -147,6 +147,37 @@ START_TEST(test_the_first_account_stays)
 }
 END_TEST
 
+#define ACCOUNTS 200
+
+struct first_payments {
+    const char *ids[ACCOUNTS];
+    int known[8]; // to each thread
+};
+
+static void know(struct ctx *own, int number, void *to)
+{
+    struct first_payments *payments = to;
+
+    for (int i = 0; i < ACCOUNTS; i++) {
+        const char *reference = arena_printf(own->arena, "cus_together%d", i), *got = reference;
+        if (!customer_account_put(own, payments->ids[i], "stripe", &got) && strcmp(got, reference) == 0)
+            payments->known[number]++;
+    }
+}
+
+/* Several payments of a new customer hear of the same customer of the provider at the same moment. */
+START_TEST(test_all_know_the_account_that_one_has_put)
+{
+    struct first_payments payments = { 0 };
+
+    for (int i = 0; i < ACCOUNTS; i++)
+        payments.ids[i] = make(NULL, NULL, NULL).id;
+    together(8, know, &payments);
+    for (int i = 0; i < 8; i++)
+        ck_assert_int_eq(payments.known[i], ACCOUNTS);
+}
+END_TEST
+
 START_TEST(test_a_list_pages_by_key)
 {
     struct field_list list;
@@ -193,6 +224,7 @@ int main(void)
     tcase_add_test(customers, test_a_known_reference_is_the_same_customer);
     tcase_add_test(customers, test_at_once_makes_one);
     tcase_add_test(customers, test_the_first_account_stays);
+    tcase_add_test(customers, test_all_know_the_account_that_one_has_put);
     tcase_add_test(customers, test_a_list_pages_by_key);
     tcase_add_test(customers, test_a_customer_sees_himself_alone);
     suite_add_tcase(suite, customers);
