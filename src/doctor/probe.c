@@ -25,14 +25,6 @@ static int64_t date_of(CURL *curl)
     return (int64_t)curl_getdate(header->value, NULL);
 }
 
-static CURLcode lend_trust(CURL *curl, void *tls, void *unused)
-{
-    (void)curl;
-    (void)unused;
-    trust_lend(tls);
-    return CURLE_OK;
-}
-
 /* Of the certificate that the server sent first, which is its own. */
 static int64_t certificate_end(CURL *curl)
 {
@@ -59,7 +51,7 @@ void probe_url(struct arena *arena, const char *url, struct probe *out)
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, lend_trust);
+    curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, trust_lend);
     curl_easy_setopt(curl, CURLOPT_CERTINFO, 1L);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);

@@ -215,15 +215,6 @@ static struct curl_slist *headers_of(struct ctx *ctx, const struct http_request 
         assert(set_code == CURLE_OK);                                                                                  \
     } while (0)
 
-/* OpenSSL keeps 34 KB for a connection also while it waits, unless told not to. */
-static CURLcode on_tls(CURL *curl, void *tls, void *user)
-{
-    (void)curl, (void)user;
-    trust_lend(tls);
-    SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS);
-    return CURLE_OK;
-}
-
 /* What is the same for every request of a handle. It is never reset: libcurl keeps the buffer of a request that failed, and would
  * read into it as much as the size says that is set by then. */
 static void set_once(CURL *curl)
@@ -241,7 +232,7 @@ static void set_once(CURL *curl)
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET(CURLOPT_CAINFO, NULL);
     SET(CURLOPT_CAPATH, NULL);
-    SET(CURLOPT_SSL_CTX_FUNCTION, on_tls);
+    SET(CURLOPT_SSL_CTX_FUNCTION, trust_lend);
     SET(CURLOPT_LOW_SPEED_LIMIT, LOW_SPEED_BYTES);
     SET(CURLOPT_LOW_SPEED_TIME, LOW_SPEED_SECONDS);
     SET(CURLOPT_MAXAGE_CONN, KEEP_SECONDS);

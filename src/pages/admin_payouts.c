@@ -112,13 +112,6 @@ static json_t *part_badge(struct ctx *ctx, const struct payout_part *part)
     return part->posted ? view_badge(ctx, TONE_GOOD, "In both books") : view_badge(ctx, TONE_WARN, "Not in our books");
 }
 
-/* Where a comparison says it. */
-static const char *difference_address(struct ctx *ctx, const char *report, int64_t number)
-{
-    return arena_printf(ctx->arena, "/admin/reconciliation/%s?after=%lld#d-%lld", report, (long long)number - 1,
-        (long long)number);
-}
-
 static json_t *part_view(struct ctx *ctx, const struct payout_part *part)
 {
     const char *currency = part->amount.currency;
@@ -128,7 +121,7 @@ static json_t *part_view(struct ctx *ctx, const struct payout_part *part)
         view_text(view_place(ctx, part->object)), "amount", view_money(ctx, part->amount), "fee",
         view_minor(ctx, part->fee, currency), "net", view_minor(ctx, part->amount.minor - part->fee, currency), "state",
         part_badge(ctx, part), "difference",
-        view_text(part->report ? difference_address(ctx, part->report, part->number) : NULL), "made",
+        view_text(part->report ? view_difference(ctx, part->report, part->number) : NULL), "made",
         view_time(ctx, part->created_at));
 }
 
@@ -162,7 +155,7 @@ static struct error *add_difference(struct ctx *ctx, const struct payout *payout
     if (!open)
         return NULL;
     TRY(difference_place(ctx, payout->source, &report, &number));
-    json_object_set_new(view, "differs_at", json_string(difference_address(ctx, report, number)));
+    json_object_set_new(view, "differs_at", json_string(view_difference(ctx, report, number)));
     return NULL;
 }
 

@@ -65,8 +65,7 @@ static const char *place_of(struct ctx *ctx, const struct task_item *item)
 
     if (!strcmp(item->decision.kind, "difference")) {
         struct error *error = difference_place(ctx, item->decision.object, &report, &number);
-        return !error && report ? arena_printf(ctx->arena, "/admin/reconciliation/%s#d-%lld", report, (long long)number)
-                                : "/admin/reconciliation";
+        return !error && report ? view_difference(ctx, report, number) : "/admin/reconciliation";
     }
     if (kind && kind->place)
         return own && !strncmp(own, kind->place, strlen(kind->place)) ? own : kind->place;

@@ -269,6 +269,12 @@ const char *view_place(struct ctx *ctx, const char *id)
     return NULL;
 }
 
+const char *view_difference(struct ctx *ctx, const char *report, int64_t number)
+{
+    return arena_printf(ctx->arena, "/admin/reconciliation/%s?after=%lld#d-%lld", report, (long long)number - 1,
+        (long long)number);
+}
+
 static bool is_of_id(char letter)
 {
     return isalnum((unsigned char)letter) || letter == '_';

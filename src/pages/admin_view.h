@@ -52,6 +52,9 @@ json_t *view_pager(const char *first, const char *next);
 /* Where an object of ours is looked at ("/admin/payments/pay_…"), by the form of its id; NULL for what has no page. */
 const char *view_place(struct ctx *ctx, const char *id);
 
+/* Where the report of a comparison says its difference of that number, on whichever page of the report it is. */
+const char *view_difference(struct ctx *ctx, const char *report, int64_t number);
+
 /* A sentence whose ids lead to their pages: [{"text": "The payment "}, {"text": "pay_…", "link": …}]. */
 json_t *view_sentence(struct ctx *ctx, const char *text);
 

@@ -220,7 +220,7 @@ static struct error *adopt_disputes(struct ctx *ctx, const struct change *change
 }
 
 /* What was taken since the last time. */
-static struct posting capture_of(struct ctx *ctx, struct change *change)
+static struct posting take_captured(struct ctx *ctx, struct change *change)
 {
     struct payment *payment = change->payment;
     int64_t before = payment->amount_captured.minor;
@@ -239,7 +239,7 @@ static struct error *post_money(struct ctx *ctx, struct change *change)
     struct posting *list = arena_array(ctx->arena, snapshot->fee_count + 2, sizeof *list);
     size_t count = 0;
 
-    list[count++] = capture_of(ctx, change);
+    list[count++] = take_captured(ctx, change);
     for (size_t i = 0; i < snapshot->fee_count; i++)
         list[count++] = (struct posting){ LEDGER_FEE, snapshot->fees[i].reference, snapshot->fees[i].fee };
     if (*snapshot->fee.currency && snapshot->fee_reference)
