@@ -94,18 +94,26 @@ bool idempotency_is_taken_over(const struct ctx *ctx)
 
 struct error *idempotency_take(struct ctx *ctx, const char *resource)
 {
-    SQL(take,
+    SQL_ROWS(take,
+        "WITH given AS ("
+        "  SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::int[],"
+        "                       $7::timestamptz[], $8::int[])"
+        "         WITH ORDINALITY AS g (key, fingerprint, caller, operation, resource, hold, at, keep, place)"
+        "   WHERE" PLANNED_ONCE "),"
+        " taken AS ("
         "INSERT INTO idempotency_keys AS k (key, fingerprint, caller, operation, resource, held_until, created_at, "
         "expires_at)"
-        "VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6), $7::timestamptz, $7::timestamptz + "
-        "make_interval(secs => $8))"
+        "SELECT key, fingerprint, caller, operation, resource, now() + make_interval(secs => hold), at,"
+        "       at + make_interval(secs => keep) FROM given "
         "ON CONFLICT (key) DO UPDATE"
         "   SET fingerprint = excluded.fingerprint, resource = excluded.resource, held_until = excluded.held_until,"
         "       status = NULL, content_type = NULL, answer = NULL, created_at = excluded.created_at,"
         "       expires_at = excluded.expires_at"
-        " WHERE k.expires_at <= $7"
+        " WHERE k.expires_at <= excluded.created_at"
         "    OR (k.status IS NULL AND k.held_until <= now() AND k.fingerprint = excluded.fingerprint"
-        "        AND (k.resource IS NULL OR k.resource = excluded.resource))");
+        "        AND (k.resource IS NULL OR k.resource = excluded.resource))"
+        "RETURNING key) "
+        "SELECT place FROM given JOIN taken USING (key)");
     int64_t affected;
 
     if (!ctx->idempotency || ctx->idempotency->held)
@@ -131,16 +139,19 @@ struct error *idempotency_take(struct ctx *ctx, const char *resource)
 
 struct error *idempotency_finish(struct ctx *ctx, int status, const char *content_type, struct bytes body)
 {
-    SQL(store,
-        "UPDATE idempotency_keys SET status = $2, content_type = $3, answer = $4 WHERE key = $1 AND status IS NULL");
+    SQL_ROWS(store,
+        "UPDATE idempotency_keys k SET status = g.status, content_type = g.content_type, answer = g.answer"
+        "  FROM unnest($1::bytea[], $2::int[], $3::text[], $4::bytea[])"
+        "  WITH ORDINALITY AS g (key, status, content_type, answer, place)"
+        " WHERE k.key = g.key AND k.status IS NULL AND" PLANNED_ONCE);
     SQL(release, "UPDATE idempotency_keys SET held_until = now() WHERE key = $1 AND status IS NULL");
 
     if (!ctx->idempotency || !ctx->idempotency->taken)
         return NULL;
     if (status >= 500)
         return db_exec(ctx, &release, PARAMS(P(key_of(ctx->idempotency))), NULL);
-    return db_exec(ctx, &store,
-        PARAMS(P(key_of(ctx->idempotency)), P(status), P(content_type), P(seal(ctx, place_of(ctx), body))), NULL);
+    return db_send_shared(ctx, &store,
+        PARAMS(P(key_of(ctx->idempotency)), P(status), P(content_type), P(seal(ctx, place_of(ctx), body))));
 }
 
 /* For people who look ---------------------------------------------------------------------------------------------- */

@@ -53,6 +53,15 @@ struct error *error_cause(struct ctx *ctx, struct error *error, const char *caus
     return error;
 }
 
+struct error *error_copy(struct ctx *ctx, const struct error *error)
+{
+    struct error *copy = error_new(ctx, error->code, "%s", error->detail);
+
+    copy->retry_after = error->retry_after;
+    copy->outcome = error->outcome;
+    return error_cause(ctx, copy, "%s", error->cause ? error->cause : "");
+}
+
 /* The next free place. The array doubles at each power of two, so that its capacity need not be kept. */
 static struct error_field *field_new(struct ctx *ctx, struct error *error)
 {

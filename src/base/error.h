@@ -48,6 +48,9 @@ struct error *error_new(struct ctx *ctx, enum error_code code, const char *detai
 struct error *error_cause(struct ctx *ctx, struct error *error, const char *cause, ...)
     __attribute__((format(printf, 3, 4), returns_nonnull));
 
+/* The same in ctx's memory, without fields, payment and constraint: for another whose work it ended as well. */
+struct error *error_copy(struct ctx *ctx, const struct error *error) __attribute__((returns_nonnull));
+
 /* Adds a wrong field to *error, which is made (E_VALIDATION_ERROR) if it was NULL. */
 void error_add_field(struct ctx *ctx, struct error **error, const char *pointer, const char *detail, ...)
     __attribute__((format(printf, 4, 5)));

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/ctx.h"
 #include "db/db.h"
+#include "db/wire.h"
 
 static const struct field facts_columns[] = {
     FIELD(struct db_facts, version),
@@ -39,9 +40,9 @@ static void close_connection(void *conn)
 }
 
 /* Why the server refuses a statement, NULL when it does not. */
-static const char *refusal(struct ctx *ctx, PGconn *conn, const struct sql *sql)
+static const char *refusal(struct ctx *ctx, PGconn *conn, const char *text)
 {
-    PGresult *result = PQprepare(conn, "", sql->text, 0, NULL);
+    PGresult *result = PQprepare(conn, "", text, 0, NULL);
     const char *why = NULL;
 
     if (PQresultStatus(result) != PGRES_COMMAND_OK) {
@@ -65,7 +66,9 @@ struct error *db_check_statements(struct ctx *ctx, const char *conninfo, struct 
         return error_cause(ctx, error_new(ctx, E_UNAVAILABLE, "the database cannot be reached"), "%s",
             PQerrorMessage(conn));
     for (size_t i = 0; i < count; i++) {
-        const char *why = refusal(ctx, conn, list[i]);
+        const char *why = refusal(ctx, conn, list[i]->text);
+        if (!why && list[i]->rows)
+            why = refusal(ctx, conn, wire_text(list[i], true));
         if (why)
             bad[out->count++] = (struct bad_statement){ list[i]->name, list[i]->file, why };
     }

@@ -19,11 +19,24 @@ struct sql {
     const char *name;
     const char *file;
     const char *text;
+    bool rows; // see SQL_ROWS
 };
 
 #define SQL(name_, text_)                                                                                              \
-    static const struct sql name_ = { #name_, __FILE__, text_ };                                                       \
+    static const struct sql name_ = { #name_, __FILE__, text_, false };                                                \
     static const struct sql *const name_##_listed __attribute__((used, section("till_sql"))) = &name_
+
+/* A statement that does for any number of rows what SQL() does for one: each parameter is an array with a value of each row, for
+ * unnest(). Its answers have a column "place": which row, from 1, each is about. Transactions that are shared (IN_SHARED_TX) run it
+ * once for all that have come to it; callers give the parameters of their own row and see its answer alone. */
+#define SQL_ROWS(name_, text_)                                                                                         \
+    static const struct sql name_ = { #name_, __FILE__, text_, .rows = true };                                         \
+    static const struct sql *const name_##_listed __attribute__((used, section("till_sql"))) = &name_
+
+/* A condition that is always true, for a SQL_ROWS statement that looks something up for each row. PostgreSQL takes an array that it does
+ * not know for ten rows, so that a plan for the one it is given always seems cheaper, and it would plan anew each time. With this it
+ * expects one. */
+#define PLANNED_ONCE " place BETWEEN 1 AND 1000000"
 
 /* A condition that is always true, for a statement that stands alone and whose change may be lost when the server crashes in the next
  * moment, because that is as if this process had died before it: its commit does not wait for the disk. */
@@ -94,6 +107,11 @@ MUST_CHECK struct error *db_exec(struct ctx *ctx, const struct sql *sql, struct 
  * or with the commit, and its error comes from there. */
 MUST_CHECK struct error *db_send(struct ctx *ctx, const struct sql *sql, struct params params);
 
+/* Outside a transaction, of a SQL_ROWS statement: on its own or, while many are under way, with those of others (IN_SHARED_TX). */
+MUST_CHECK struct error *db_send_shared(struct ctx *ctx, const struct sql *sql, struct params params);
+/* The same for several rows of one SQL_ROWS statement; at least one. */
+MUST_CHECK struct error *db_send_rows(struct ctx *ctx, const struct sql *sql, const struct params *rows, size_t count);
+
 /* A statement of several that go out together: all are answered in one round trip, in their order. */
 struct question {
     const struct sql *sql;
@@ -122,8 +140,30 @@ MUST_CHECK struct error *db_ask(struct ctx *ctx, const struct question *question
         tx_error_;                                                                                                     \
     })
 /* clang-format on */
+/* The same, and while many such are under way in this process, the database has those of several in one transaction: their
+ * statements of a kind go out as one (SQL_ROWS), and one commit is for all. None of two whose keys have a text in common: they would
+ * not wait for each other's locks. What one of them fails with is not the others': all are undone, and each is done again alone.
+ * At most SHARED_KEYS, NULL for none. */
+#define SHARED_KEYS 3
+struct shared_keys {
+    const char *list[SHARED_KEYS];
+};
+/* clang-format off */
+#define IN_SHARED_TX(ctx_, keys_, work_)                                                                               \
+    __extension__({                                                                                                    \
+        struct tx *tx_ = tx_new(ctx_);                                                                                 \
+        struct error *tx_error_;                                                                                       \
+        do {                                                                                                           \
+            tx_error_ = tx_begin_shared(ctx_, tx_, (keys_));                                                           \
+            if (!tx_error_)                                                                                            \
+                tx_error_ = tx_end(ctx_, tx_, (work_));                                                                \
+        } while (tx_again(ctx_, tx_, tx_error_));                                                                      \
+        tx_error_;                                                                                                     \
+    })
+/* clang-format on */
 struct tx *tx_new(struct ctx *ctx);
 MUST_CHECK struct error *tx_begin(struct ctx *ctx, struct tx *tx);
+MUST_CHECK struct error *tx_begin_shared(struct ctx *ctx, struct tx *tx, struct shared_keys keys);
 MUST_CHECK struct error *tx_end(struct ctx *ctx, struct tx *tx, struct error *error);
 bool tx_again(struct ctx *ctx, struct tx *tx, struct error *error);
 

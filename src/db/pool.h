@@ -25,7 +25,7 @@ struct conn {
     char *server_run;      // the run of the server that it ends with; NULL behind a pooler
     bool worn;             // not for another user: what it has prepared fits no longer
     bool cut;              // libpq could not send, and does not yet call the connection bad
-    uint8_t *prepared;     // one for each statement on the program's list
+    uint8_t *prepared;     // marks of each statement on the program's list
     struct arena *scratch; // for the parameters of one statement
     struct reply *first, *last;
 };

@@ -6,9 +6,12 @@
 
 struct error *audit_add(struct ctx *ctx, const char *action, const char *object, json_t *details)
 {
-    SQL(insert,
+    SQL_ROWS(insert,
         "INSERT INTO audit_log (at, principal_kind, principal, address, action, object, details, trace, row_hash)"
-        "VALUES ($1, $2, $3, $4, $5, $6, coalesce($7::jsonb, '{}'), $8, '')");
+        "SELECT at, principal_kind, principal, address, action, object, coalesce(details, '{}'), trace, ''"
+        "  FROM unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[],"
+        "              $8::text[])"
+        "    AS g (at, principal_kind, principal, address, action, object, details, trace)");
 
     return db_send(ctx, &insert,
         PARAMS(P(ctx->now), P(principal_kind_names[ctx->principal.kind]), P(ctx->principal.id), P(ctx->address),

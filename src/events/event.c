@@ -73,20 +73,26 @@ static bool is_known(const char *name)
 
 struct error *event_add(struct ctx *ctx, const char *type, const char *object_id, json_t *object)
 {
-    SQL(insert,
-        "WITH before AS (SELECT version, payload FROM events WHERE object_id = $3 ORDER BY version DESC LIMIT 1),"
+    SQL_ROWS(insert,
+        "WITH given AS ("
+        "  SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::timestamptz[], $6::text[])"
+        "    WITH ORDINALITY AS g (id, type, object_id, payload, at, trace, place) WHERE" PLANNED_ONCE "),"
         " event AS ("
         "  INSERT INTO events (id, type, object_id, version, payload, previous, created_at)"
-        "  SELECT $1, $2, $3, coalesce((SELECT version FROM before), 0) + 1, $4,"
-        "         (SELECT jsonb_object_agg(member.key, member.value) FROM before, jsonb_each(before.payload) member"
-        "           WHERE $4::jsonb -> member.key IS DISTINCT FROM member.value), $5),"
+        "  SELECT g.id, g.type, g.object_id, coalesce(before.version, 0) + 1, g.payload,"
+        "         (SELECT jsonb_object_agg(member.key, member.value) FROM jsonb_each(before.payload) AS member"
+        "           WHERE g.payload -> member.key IS DISTINCT FROM member.value), g.at"
+        "    FROM given g LEFT JOIN LATERAL (SELECT version, payload FROM events WHERE object_id = g.object_id"
+        "                                     ORDER BY version DESC LIMIT 1) AS before ON true),"
         " delivery AS ("
         "  INSERT INTO deliveries (id, endpoint_id, event_id, due_at, created_at, updated_at)"
-        "  SELECT 'dlv_' || substr($1::text, 5) || right(id, 8), id, $1, $5, $5, $5 FROM webhook_endpoints"
-        "   WHERE status = 'enabled' AND events ?| ARRAY['*', $2::text, split_part($2::text, '.', 1) || '.*']"
-        "  RETURNING id) "
+        "  SELECT 'dlv_' || substr(g.id, 5) || right(e.id, 8), e.id, g.id, g.at, g.at, g.at"
+        "    FROM given g JOIN webhook_endpoints e"
+        "      ON e.status = 'enabled' AND e.events ?| ARRAY['*', g.type, split_part(g.type, '.', 1) || '.*']"
+        "  RETURNING id, event_id) "
         "INSERT INTO jobs (kind, subject, run_at, trace, lane)"
-        "SELECT 'event.deliver', id, domain_now(), $6, 'outward' FROM delivery");
+        "SELECT 'event.deliver', d.id, domain_now(), g.trace, 'outward' FROM delivery d JOIN given g ON g.id = "
+        "d.event_id");
 
     if (!is_known(type)) // it is told all the same, to those who hear of everything
         log_warn(ctx, "event.unlisted", "events/event.def has no %s", type);

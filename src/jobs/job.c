@@ -119,9 +119,11 @@ void job_wake_after_commit(struct ctx *ctx, enum lane lane)
 
 struct error *job_add_later(struct ctx *ctx, const char *kind, const char *subject, int64_t delay)
 {
-    SQL(insert,
+    SQL_ROWS(insert,
         "INSERT INTO jobs (kind, subject, run_at, trace, lane)"
-        "VALUES ($1, $2, domain_now() + make_interval(secs => $3), $4, $5)"
+        "SELECT kind, subject, domain_now() + make_interval(secs => delay), trace, lane"
+        "  FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[])"
+        "    AS g (kind, subject, delay, trace, lane) "
         "ON CONFLICT (kind, subject) WHERE state = 'available'"
         "DO UPDATE SET run_at = least(jobs.run_at, excluded.run_at)");
 
@@ -140,7 +142,9 @@ struct error *job_add(struct ctx *ctx, const char *kind, const char *subject)
 
 struct error *job_done(struct ctx *ctx, const char *kind, const char *subject)
 {
-    SQL(remove, "DELETE FROM jobs WHERE kind = $1 AND subject = $2 AND state = 'available'");
+    SQL_ROWS(remove,
+        "DELETE FROM jobs j USING unnest($1::text[], $2::text[]) WITH ORDINALITY AS g (kind, subject, place)"
+        " WHERE j.kind = g.kind AND j.subject = g.subject AND j.state = 'available' AND" PLANNED_ONCE);
 
     return db_send(ctx, &remove, PARAMS(P(kind), P(subject)));
 }

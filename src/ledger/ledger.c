@@ -1,5 +1,7 @@
 #include "ledger/ledger.h"
 
+#include <string.h>
+
 #include "base/arena.h"
 #include "base/ctx.h"
 #include "db/db.h"
@@ -32,43 +34,35 @@ static const char *account(struct ctx *ctx, const char *pattern, const char *pro
 struct error *ledger_post_all(struct ctx *ctx, const char *provider, const char *source, const struct posting *postings,
     size_t count)
 {
-    SQL(insert,
+    SQL_ROWS(insert,
         "WITH given AS ("
-        "  SELECT DISTINCT ON (kind, part) kind, part, currency, debit, credit, amount::bigint"
-        "    FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])"
-        "      AS g (kind, part, currency, debit, credit, amount)),"
+        "  SELECT DISTINCT ON (source, kind, part) *"
+        "    FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],"
+        "                $8::bigint[])"
+        "    WITH ORDINALITY AS g (source, at, kind, part, currency, debit, credit, amount, place)"
+        "   WHERE" PLANNED_ONCE "),"
         " entry AS ("
-        "  INSERT INTO ledger_entries (kind, source, part, posted_at) SELECT kind, $1, part, $2 FROM given"
-        "  ON CONFLICT DO NOTHING RETURNING id, kind, part) "
+        "  INSERT INTO ledger_entries (kind, source, part, posted_at) SELECT kind, source, part, at FROM given"
+        "  ON CONFLICT DO NOTHING RETURNING id, source, kind, part) "
         "INSERT INTO ledger_lines (entry_id, account, currency, amount)"
         "SELECT entry.id, side.account, given.currency, side.amount"
-        "  FROM entry JOIN given USING (kind, part),"
+        "  FROM entry JOIN given USING (source, kind, part),"
         "       LATERAL (VALUES (debit, given.amount), (credit, -given.amount)) AS side (account, amount)");
-    const char **kinds = arena_array(ctx->arena, count, sizeof *kinds);
-    const char **parts = arena_array(ctx->arena, count, sizeof *parts);
-    const char **currencies = arena_array(ctx->arena, count, sizeof *currencies);
-    const char **debits = arena_array(ctx->arena, count, sizeof *debits);
-    const char **credits = arena_array(ctx->arena, count, sizeof *credits);
-    const char **amounts = arena_array(ctx->arena, count, sizeof *amounts);
+    struct params *rows = arena_array(ctx->arena, count, sizeof *rows);
     size_t some = 0;
 
     for (size_t i = 0; i < count; i++) {
         const struct posting *posting = &postings[i];
         if (posting->amount.minor == 0)
             continue;
-        kinds[some] = sides[posting->kind].name;
-        parts[some] = posting->part;
-        currencies[some] = posting->amount.currency;
-        debits[some] = account(ctx, sides[posting->kind].debit, provider);
-        credits[some] = account(ctx, sides[posting->kind].credit, provider);
-        amounts[some++] = arena_printf(ctx->arena, "%lld", (long long)posting->amount.minor);
+        const struct param values[] = { P(source), P(ctx->now), P(sides[posting->kind].name), P(posting->part),
+            P((const char *)posting->amount.currency), P(account(ctx, sides[posting->kind].debit, provider)),
+            P(account(ctx, sides[posting->kind].credit, provider)), P(posting->amount.minor) };
+        struct param *list = arena_alloc(ctx->arena, sizeof values);
+        memcpy(list, values, sizeof values);
+        rows[some++] = (struct params){ list, sizeof values / sizeof *values };
     }
-    if (!some)
-        return NULL;
-    return db_send(ctx, &insert,
-        PARAMS(P(source), P(ctx->now), P(((struct texts){ kinds, some })), P(((struct texts){ parts, some })),
-            P(((struct texts){ currencies, some })), P(((struct texts){ debits, some })),
-            P(((struct texts){ credits, some })), P(((struct texts){ amounts, some }))));
+    return some ? db_send_rows(ctx, &insert, rows, some) : NULL;
 }
 
 struct error *ledger_post(struct ctx *ctx, enum ledger_kind kind, const char *provider, const char *source,

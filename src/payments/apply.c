@@ -419,7 +419,8 @@ struct error *apply_provider_state(struct ctx *ctx, const char *payment_id, cons
 {
     struct attempt open;
     bool is_open;
-    struct error *error = IN_TX(ctx, apply_to_open(ctx, payment_id, snapshot, out, &open, &is_open));
+    struct error *error = IN_SHARED_TX(ctx, payment_keys(payment_id, out),
+        apply_to_open(ctx, payment_id, snapshot, out, &open, &is_open));
 
     if (!error || error->constraint != mismatch || ctx->tx)
         return error;

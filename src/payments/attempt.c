@@ -213,7 +213,8 @@ static struct error *create_at_provider(struct ctx *ctx, struct payment *payment
     failpoint("charge", "after_c1");
     switch (outcome.kind) {
     case OUTCOME_DONE:
-        return IN_TX(ctx, record_created(ctx, &outcome.snapshot, payment, attempt));
+        return IN_SHARED_TX(ctx, payment_keys(payment->id, payment),
+            record_created(ctx, &outcome.snapshot, payment, attempt));
     case OUTCOME_UNKNOWN:
         return IN_TX(ctx, mark_unknown(ctx, seen, attempt, payment));
     case OUTCOME_NOT_EXECUTED:

@@ -96,16 +96,6 @@ static struct error *write(struct ctx *ctx, struct delivery *batch, size_t count
     return NULL;
 }
 
-/* In the memory of the one it is for. */
-static struct error *same_error(struct ctx *ctx, const struct error *error)
-{
-    struct error *copy = error_new(ctx, error->code, "%s", error->detail);
-
-    copy->retry_after = error->retry_after;
-    copy->outcome = error->outcome;
-    return error_cause(ctx, copy, "%s", error->cause ? error->cause : "");
-}
-
 /* What the database cannot do now it can do for none of them; what it refuses may be the fault of one. */
 static void write_all(struct ctx *ctx, struct delivery *batch, size_t count)
 {
@@ -118,7 +108,7 @@ static void write_all(struct ctx *ctx, struct delivery *batch, size_t count)
         one->next = NULL;
         if (apart)
             error = write(ctx, one, 1);
-        one->error = error ? same_error(one->ctx, error) : NULL;
+        one->error = error ? error_copy(one->ctx, error) : NULL;
         one->next = next;
     }
     failpoint("webhook", "after_store");

@@ -91,6 +91,11 @@ struct error *payment_client_secret(struct ctx *ctx, const struct payment *payme
     return NULL;
 }
 
+struct shared_keys payment_keys(const char *id, const struct payment *payment)
+{
+    return (struct shared_keys){ { id, payment->customer_id, payment->checkout_id } };
+}
+
 /* T1: the intention ------------------------------------------------------------------------------------------------- */
 
 static struct error *note_request(struct ctx *ctx, const struct payment *payment, const struct attempt *attempt)
@@ -129,7 +134,8 @@ static struct error *intend(struct ctx *ctx, const struct payment *payment, cons
 {
     struct ctx *own = ctx_aside(ctx);
 
-    return ctx_rejoin(ctx, own, IN_TX(own, intend_create(own, payment, attempt, receipt_email)));
+    return ctx_rejoin(ctx, own,
+        IN_SHARED_TX(own, payment_keys(payment->id, payment), intend_create(own, payment, attempt, receipt_email)));
 }
 
 /* The first in the configured order that takes the currency and amount and is up. */

@@ -7,6 +7,7 @@
 #include "base/field.h"
 #include "base/instant.h"
 #include "base/money.h"
+#include "db/db.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -123,6 +124,9 @@ MUST_CHECK struct error *payment_client_secret(struct ctx *ctx, const struct pay
  * E_INVALID_STATUS when it is over. */
 MUST_CHECK struct error *payment_open_door(struct ctx *ctx, const char *id, struct payment *out);
 
+/* What others may change with it, so that no two such go into one transaction (IN_SHARED_TX). */
+struct shared_keys payment_keys(const char *id, const struct payment *payment);
+
 /* Whether the payer lets us keep the method, as long as the payment waits for it. Only of a payment with a customer. */
 MUST_CHECK struct error *payment_keep_method(struct ctx *ctx, const char *id, bool keep, struct payment *out);
 
@@ -132,7 +136,7 @@ MUST_CHECK struct error *payment_go_on(struct ctx *ctx, const char *id, struct p
 
 /* The one place where a provider's word changes our books: locks the row, moves the state, posts to the ledger, adopts refunds
  * and disputes, writes audit entry and event, settles attempt, checkout session and job. Joins an open transaction. Saying the
- * same twice changes nothing the second time. */
+ * same twice changes nothing the second time. *out holds the payment as the caller knew it, and then as it is. */
 MUST_CHECK struct error *apply_provider_state(struct ctx *ctx, const char *payment_id, const struct snapshot *snapshot,
     struct payment *out);
 

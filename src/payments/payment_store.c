@@ -114,12 +114,19 @@ struct error *payment_by_reference(struct ctx *ctx, const char *provider, const 
 
 struct error *payment_insert(struct ctx *ctx, const struct payment *payment)
 {
-    SQL(insert,
+    SQL_ROWS(insert,
         "INSERT INTO payments (id, mode, status, amount, currency, capture, confirmation, customer_id, checkout_id,"
         " description, reference, metadata, return_url, provider, method_id, created_by, created_at, updated_at,"
         " keeps_method, offered_type)"
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, coalesce($12::jsonb, '{}'), $13, $14, $15, $16, $17, "
-        "$17, $18, $19)");
+        "SELECT id, mode, status, amount, currency, capture, confirmation, customer_id, checkout_id, description,"
+        "       reference, coalesce(metadata, '{}'), return_url, provider, method_id, created_by, created_at,"
+        "       created_at, keeps_method, offered_type"
+        "  FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[],"
+        "              $8::text[], $9::text[], $10::text[], $11::text[], $12::jsonb[], $13::text[], $14::text[],"
+        "              $15::text[], $16::text[], $17::timestamptz[], $18::bool[], $19::text[])"
+        "    AS g (id, mode, status, amount, currency, capture, confirmation, customer_id, checkout_id, description,"
+        "          reference, metadata, return_url, provider, method_id, created_by, created_at, keeps_method,"
+        "          offered_type)");
 
     return db_send(ctx, &insert,
         PARAMS(P(payment->id), P(mode_names[payment->mode]), P(payment_status_names[payment->status]),
@@ -142,15 +149,33 @@ static void work_out(struct payment *payment)
 
 struct error *payment_update(struct ctx *ctx, struct payment *payment)
 {
-    SQL(update,
-        "UPDATE payments SET status = $2, amount_captured = $3, amount_refunded = $4, amount_refunding = $5,"
-        " dispute_state = $6, return_url = $7, provider_payment_id = $8, provider_charge_id = $9, method_id = $10,"
-        " method_type = $11, method_brand = $12, method_last4 = $13, method_exp_month = nullif($14::int, 0),"
-        " method_exp_year = nullif($15::int, 0), method_country = $16, method_funding = $17, method_wallet = $18,"
-        " method_fingerprint = $19, failure_class = $20, failure_code = $21, failure_message = $22, next_action = $23,"
-        " next_action_url = $24, client_secret = $25, cancel_reason = $26, checked_at = $27, updated_at = $28,"
-        " keeps_method = $29, capture_before = $30, expiry_warned_at = $31, risk_level = $32, multicapture = $33"
-        " WHERE id = $1");
+    SQL_ROWS(update,
+        "UPDATE payments p SET status = g.status, amount_captured = g.amount_captured,"
+        " amount_refunded = g.amount_refunded, amount_refunding = g.amount_refunding, dispute_state = g.dispute_state,"
+        " return_url = g.return_url, provider_payment_id = g.provider_payment_id,"
+        " provider_charge_id = g.provider_charge_id, method_id = g.method_id, method_type = g.method_type,"
+        " method_brand = g.method_brand, method_last4 = g.method_last4,"
+        " method_exp_month = nullif(g.method_exp_month, 0), method_exp_year = nullif(g.method_exp_year, 0),"
+        " method_country = g.method_country, method_funding = g.method_funding, method_wallet = g.method_wallet,"
+        " method_fingerprint = g.method_fingerprint, failure_class = g.failure_class, failure_code = g.failure_code,"
+        " failure_message = g.failure_message, next_action = g.next_action, next_action_url = g.next_action_url,"
+        " client_secret = g.client_secret, cancel_reason = g.cancel_reason, checked_at = g.checked_at,"
+        " updated_at = g.updated_at, keeps_method = g.keeps_method, capture_before = g.capture_before,"
+        " expiry_warned_at = g.expiry_warned_at, risk_level = g.risk_level, multicapture = g.multicapture"
+        "  FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[],"
+        "              $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::int[], "
+        "$15::int[],"
+        "              $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[],"
+        "              $23::text[], $24::text[], $25::bytea[], $26::text[], $27::timestamptz[], $28::timestamptz[],"
+        "              $29::bool[], $30::timestamptz[], $31::timestamptz[], $32::text[], $33::bool[])"
+        "  WITH ORDINALITY AS g (id, status, amount_captured, amount_refunded, amount_refunding, dispute_state, "
+        "return_url,"
+        "          provider_payment_id, provider_charge_id, method_id, method_type, method_brand, method_last4,"
+        "          method_exp_month, method_exp_year, method_country, method_funding, method_wallet,"
+        "          method_fingerprint, failure_class, failure_code, failure_message, next_action, next_action_url,"
+        "          client_secret, cancel_reason, checked_at, updated_at, keeps_method, capture_before,"
+        "          expiry_warned_at, risk_level, multicapture, place)"
+        " WHERE p.id = g.id AND" PLANNED_ONCE);
 
     payment->updated_at = ctx->now;
     work_out(payment);
@@ -281,10 +306,15 @@ void attempt_keep(struct ctx *ctx, struct attempt *attempt)
 
 struct error *attempt_insert(struct ctx *ctx, const struct attempt *attempt)
 {
-    SQL(insert,
+    SQL_ROWS(insert,
         "INSERT INTO attempts (id, payment_id, operation, status, phase, amount, method, confirms, off_session,"
         " api_version, created_by, created_at, updated_at, target, final)"
-        "VALUES ($1, $2, $3, 'open', $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $13)");
+        "SELECT id, payment_id, operation, 'open', phase, amount, method, confirms, off_session, api_version,"
+        "       created_by, created_at, created_at, target, final"
+        "  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bool[],"
+        "              $8::bool[], $9::text[], $10::text[], $11::timestamptz[], $12::bigint[], $13::bool[])"
+        "    AS g (id, payment_id, operation, phase, amount, method, confirms, off_session, api_version, created_by,"
+        "          created_at, target, final)");
     return db_send(ctx, &insert,
         PARAMS(P(attempt->id), P(attempt->payment_id), P(attempt_operation_names[attempt->operation]),
             P(attempt_phase_names[attempt->phase]), P(attempt->amount), P(attempt->method), P(attempt->confirms),
@@ -294,10 +324,16 @@ struct error *attempt_insert(struct ctx *ctx, const struct attempt *attempt)
 
 struct error *attempt_update(struct ctx *ctx, const struct attempt *attempt)
 {
-    SQL(update,
-        "UPDATE attempts SET status = $2, phase = $3, method = $4, confirms = $5, off_session = $6,"
-        " provider_request_id = coalesce($7, provider_request_id), failure_class = $8, failure_code = $9, tries = $10,"
-        " updated_at = $11, checks = coalesce($12::jsonb, checks) WHERE id = $1");
+    SQL_ROWS(update,
+        "UPDATE attempts a SET status = g.status, phase = g.phase, method = g.method, confirms = g.confirms,"
+        " off_session = g.off_session, provider_request_id = coalesce(g.provider_request_id, a.provider_request_id),"
+        " failure_class = g.failure_class, failure_code = g.failure_code, tries = g.tries, updated_at = g.updated_at,"
+        " checks = coalesce(g.checks, a.checks)"
+        "  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bool[], $6::bool[], $7::text[], $8::text[],"
+        "              $9::text[], $10::int[], $11::timestamptz[], $12::jsonb[])"
+        "  WITH ORDINALITY AS g (id, status, phase, method, confirms, off_session, provider_request_id, failure_class,"
+        "                        failure_code, tries, updated_at, checks, place)"
+        " WHERE a.id = g.id AND" PLANNED_ONCE);
 
     return db_send(ctx, &update,
         PARAMS(P(attempt->id), P(attempt_status_names[attempt->status]), P(attempt_phase_names[attempt->phase]),
@@ -360,10 +396,13 @@ struct error *attempt_open(struct ctx *ctx, const char *payment_id, struct attem
 struct error *payment_lock_open(struct ctx *ctx, const char *id, struct payment *payment, struct attempt *attempt,
     bool *has_attempt)
 {
-    SQL(lock,
-        "SELECT " COLUMNS " FROM payments WHERE id = $1 AND customer_id IS NOT DISTINCT FROM coalesce($2, customer_id)"
-        " FOR UPDATE");
-    SQL(open, "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE payment_id = $1 AND status = 'open'");
+    SQL_ROWS(lock, // in the order of their ids, so that two who lock the same ones wait for each other and do not block
+        "SELECT place, " COLUMNS " FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS g (payment, customer, place)"
+        "  JOIN payments ON id = payment AND customer_id IS NOT DISTINCT FROM coalesce(customer, customer_id)"
+        " WHERE" PLANNED_ONCE " ORDER BY id FOR UPDATE OF payments");
+    SQL_ROWS(open,
+        "SELECT place, " ATTEMPT_COLUMNS " FROM unnest($1::text[]) WITH ORDINALITY AS g (payment, place)"
+        "  JOIN attempts ON payment_id = payment AND status = 'open' WHERE" PLANNED_ONCE);
     bool found;
 
     TRY(db_ask(ctx,
