@@ -423,7 +423,7 @@ describe('reconciliation', () => {
     assert.match(text(html), /Missing here 1 1 open/);
     number = html.match(/id="d-(\d+)"/)[1];
     const [task] = tasks(await page('/admin/tasks?kind=difference'));
-    assert.ok(task.html.includes(`/admin/reconciliation/${report}#d-${number}`), 'the task leads there');
+    assert.ok(task.html.includes(`/admin/reconciliation/${report}?after=${number - 1}#d-${number}`), 'the task leads there');
     assert.match(text(await page('/admin/reconciliation')), /1 differs.*Kim finance/);
   });
 
