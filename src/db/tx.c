@@ -271,20 +271,20 @@ struct error *tx_commit(struct ctx *ctx)
 
 struct error *db_send_shared(struct ctx *ctx, const struct sql *sql, struct params params)
 {
-    struct tx tx = { 0 };
+    struct tx *tx = tx_new(ctx);
     struct error *error;
 
     if (ctx->tx)
         return db_send(ctx, sql, params);
-    TRY(group_enter(ctx, &tx, (struct shared_keys){ { NULL } }));
-    if (!tx.member) {
+    TRY(group_enter(ctx, tx, (struct shared_keys){ { NULL } }));
+    if (!tx->member) {
         error = db_send(ctx, sql, params);
         group_leave();
         return error;
     }
-    ctx->tx = &tx;
+    ctx->tx = tx;
     error = group_end(ctx, group_send(ctx, sql, &params, 1));
-    return tx.again ? db_send(ctx, sql, params) : error;
+    return tx->again ? db_send(ctx, sql, params) : error;
 }
 
 static struct error *end(struct ctx *ctx, struct error *error)
