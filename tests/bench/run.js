@@ -137,8 +137,11 @@ async function idleStatements(database) {
   return readLog(from.file, from.length, 'till_app', database);
 }
 
+/** Past a pooler: ceilings are PostgreSQL's. */
+const direct = (till) => till.db.urlOver(till.db.host);
+
 async function typesOf(till, sql) {
-  const { stdout } = await run('psql', ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', till.db.url, '-c', `PREPARE s AS ${sql}`,
+  const { stdout } = await run('psql', ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', direct(till), '-c', `PREPARE s AS ${sql}`,
     '-c', "SELECT unnest(parameter_types)::text FROM pg_prepared_statements WHERE name = 's'"]);
   return stdout.split('\n').filter(Boolean);
 }
@@ -160,7 +163,7 @@ async function recordStatements(till, work, files, idle) {
 
 async function pgbench(till, script, clients, seconds) {
   const { stdout } = await run('pgbench', ['-n', '-M', 'prepared', '-j', '2', '-c', String(clients), '-T', String(Math.max(1, Math.round(seconds))),
-    '-f', script, till.db.url], { maxBuffer: 1 << 24 });
+    '-f', script, direct(till)], { maxBuffer: 1 << 24 });
   return Number(/tps = ([\d.]+)/.exec(stdout)[1]);
 }
 
@@ -312,6 +315,13 @@ const stack = (provider) => ({
     RATE_LIMIT_REQUESTS: '1000000000', PAYMENT_ATTEMPTS_PER_HOUR: '1000000000' },
 });
 
+/** New connections, which have the settings that their role has by now; a pooler keeps its own longer than Till does. */
+async function renew(till) {
+  await till.db.value(`SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+    WHERE usename = 'till_app' AND datname = '${till.db.name}'`);
+  await till.restart();
+}
+
 /** Webhooks, payments, pages: what is carried. */
 async function benchWorks(wanted) {
   const dir = makeDirectory();
@@ -328,20 +338,20 @@ async function benchWorks(wanted) {
       work, files: filesOf(till, dir, work), pgbench: [], constant: [], shapes: shapesOf(work).map((shape) => ({ load: shape, rounds: [] })),
     }));
     await till.db.value(`ALTER ROLE till_app IN DATABASE ${till.db.name} SET log_statement = 'all'`);
-    await till.restart();
+    await renew(till);
     if (wanted.statements) {
       await till.db.value('CREATE EXTENSION pg_stat_statements');
       await till.db.value(`ALTER ROLE till_app IN DATABASE ${till.db.name} RESET log_statement`);
       await till.db.value(`ALTER ROLE till_app IN DATABASE ${till.db.name} SET pg_stat_statements.track = 'top'`);
       await till.db.value(`ALTER ROLE till_app IN DATABASE ${till.db.name} SET pg_stat_statements.track_planning = 'on'`);
-      await till.restart();
+      await renew(till);
       for (const one of result) await printStatements(till, one.work, one.files, provider);
       return;
     }
     const idle = await idleStatements(till.db.name);
     for (const one of result) Object.assign(one, await recordStatements(till, one.work, one.files, idle));
     await till.db.value(`ALTER ROLE till_app IN DATABASE ${till.db.name} RESET log_statement`);
-    await till.restart();
+    await renew(till);
     for (let i = 0; i < wanted.rounds; i++) await round({ till, provider, constant, wanted }, result);
     return result.map(summary);
   } finally {
