@@ -189,7 +189,8 @@ struct error *webhook_end_all(struct ctx *ctx, struct texts ids, enum webhook_st
 {
     SQL(end,
         "UPDATE webhook_events SET status = $2, error = NULL, processed_at = $3"
-        " WHERE id = ANY ($1::text[]) AND status = 'stored'" IN_NO_HURRY);
+        " WHERE id = ANY ($1::text[]) AND status = 'stored' AND (processed_at IS NULL OR id = "
+        "($1::text[])[1])" IN_NO_HURRY);
 
     return db_exec(ctx, &end, PARAMS(P(ids), P(webhook_status_names[status]), P(ctx->now)), NULL);
 }

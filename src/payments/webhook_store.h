@@ -15,7 +15,8 @@ MUST_CHECK struct error *webhook_set_status(struct ctx *ctx, const char *id, enu
     const char *error);
 /* What came of it, by the job that worked it: lost in a crash it is worked again. */
 MUST_CHECK struct error *webhook_end(struct ctx *ctx, const char *id, enum webhook_status status, const char *error);
-/* The same of several; one that another job has worked meanwhile stays as that has left it. */
+/* The same of several, the first of them the job's own; one that another job has worked meanwhile stays as that has left it, and one
+ * that was replayed since is for its own job, which also ends the task that it failed with. */
 MUST_CHECK struct error *webhook_end_all(struct ctx *ctx, struct texts ids, enum webhook_status status);
 /* Other events about the payment that an event is about, which have come and are not worked yet. */
 MUST_CHECK struct error *webhook_waiting_with(struct ctx *ctx, const struct webhook_event *event,
