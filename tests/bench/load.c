@@ -22,8 +22,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -312,17 +312,24 @@ static void hand_out(void)
         }
 }
 
-static bool any_busy(void)
+static int busy(void)
 {
+    int count = 0;
+
     for (int i = 0; i < options.connections; i++)
-        if (connections[i].busy)
-            return true;
-    return false;
+        count += connections[i].busy;
+    return count;
 }
 
-static int wait_ms(int64_t now)
+/* Until the next request is due: to the microsecond, for what is sent late counts as answered late. */
+static struct timespec wait_for(int64_t now)
 {
-    return options.rate > 0 && now < end_ns ? 1 : 50;
+    const int64_t most = 50000000;
+    int64_t left = options.rate > 0 && now < end_ns ? next_due() - now : most;
+
+    if (left < 0)
+        left = busy() < options.connections ? 0 : most;
+    return (struct timespec){ .tv_nsec = left > most ? most : left };
 }
 
 static void run(void)
@@ -330,6 +337,7 @@ static void run(void)
     struct epoll_event events[256];
     int64_t grace = 0;
 
+    prctl(PR_SET_TIMERSLACK, 1UL);
     start_ns = now_ns();
     measure_ns = start_ns + (int64_t)(options.warm_up * 1e9);
     end_ns = measure_ns + (int64_t)(options.seconds * 1e9);
@@ -337,11 +345,12 @@ static void run(void)
         begin(&connections[i], now_ns());
     for (;;) {
         int64_t now = now_ns();
-        if (now >= end_ns && (!any_busy() || now > grace))
+        if (now >= end_ns && (!busy() || now > grace))
             break;
         if (!grace)
             grace = end_ns + 10000000000;
-        int count = epoll_wait(poller, events, 256, wait_ms(now));
+        struct timespec wait = wait_for(now);
+        int count = epoll_pwait2(poller, events, 256, &wait, NULL);
         for (int i = 0; i < count; i++) {
             struct connection *c = events[i].data.ptr;
             if (events[i].events & EPOLLOUT)

@@ -187,9 +187,11 @@ async function measure(till, provider, work, files, shape, seconds) {
   const before = { till: cpuOf(till.master.pid), pg: cpuOf(postmaster) };
   if (work.delay !== undefined) await provider.delay(work.delay);
   let memory = 0;
-  const watch = setInterval(() => { memory = Math.max(memory, memoryOf([till.master.pid])); }, 250);
+  const look = () => { memory = Math.max(memory, memoryOf([till.master.pid])); };
+  const watch = setInterval(look, shape.rate ? 1 << 30 : 500); // the kernel walks all pages for it, while requests wait
   const figures = await load(till.port, files.request, { ...shape, seconds, sign: work.sign, paths: files.paths });
   clearInterval(watch);
+  look();
   const thousands = Math.max(figures.answers, 1) / 1000;
   return {
     ...figures, memory_mb: memory,
@@ -222,6 +224,7 @@ async function round(context, result) {
     }
     if (one.script) one.pgbench.push(Math.max(await pgbench(till, one.script, 20, wanted.seconds), await pgbench(till, one.script, 64, wanted.seconds)));
     one.constant.push((await load(constant.port, one.files.constant, { connections: 64, seconds: wanted.seconds })).per_second);
+    one.steady.push(await load(constant.port, one.files.constant, { connections: 64, seconds: wanted.seconds, rate: one.work.rate }));
   }
 }
 
@@ -229,9 +232,10 @@ const medians = (rounds) => Object.fromEntries(Object.keys(rounds[0]).map((name)
 
 function summary(one) {
   const ceiling = one.pgbench.length ? median(one.pgbench) : null;
-  const constant = median(one.constant);
+  const constant = median(one.constant), steady = medians(one.steady);
   return {
     work: one.work.name, statements: one.statements, pgbench_per_second: ceiling, constant_per_second: constant,
+    constant_steady: { rate: one.work.rate, p50_us: steady.p50_us, p99_us: steady.p99_us },
     loads: one.shapes.map((shape) => {
       const figures = medians(shape.rounds);
       return {
@@ -257,7 +261,8 @@ function print(results) {
         `${pad(load.rate || !load.to_pgbench ? '' : load.to_pgbench.toFixed(2), 9)}${pad(load.rate ? '' : load.to_constant.toFixed(2), 10)}`);
     }
     console.log(`${''.padEnd(24)} ceilings: pgbench ${one.pgbench_per_second ? one.pgbench_per_second.toFixed(0) : '-'} a second (${one.statements} statements), ` +
-      `constant answer ${one.constant_per_second.toFixed(0)} a second`);
+      `constant answer ${one.constant_per_second.toFixed(0)} a second; at ${one.constant_steady.rate}/s it takes ` +
+      `${ms(one.constant_steady.p50_us)}, p99 ${ms(one.constant_steady.p99_us)} ms`);
   }
   console.log('added: beyond what the provider took for its two answers; cpu: seconds for 1,000 requests; MB: memory of all till.fcgi processes; pgbench, constant: ratio to that ceiling');
 }
@@ -335,7 +340,7 @@ async function benchWorks(wanted) {
     const chosen = works.filter((work) => !wanted.works.length || wanted.works.some((name) => work.name.includes(name)));
     if (!chosen.length) throw new Error(`no work has such a name; there are: ${works.map((work) => work.name).join('; ')}; lists`);
     const result = chosen.map((work) => ({
-      work, files: filesOf(till, dir, work), pgbench: [], constant: [], shapes: shapesOf(work).map((shape) => ({ load: shape, rounds: [] })),
+      work, files: filesOf(till, dir, work), pgbench: [], constant: [], steady: [], shapes: shapesOf(work).map((shape) => ({ load: shape, rounds: [] })),
     }));
     await till.db.value(`ALTER ROLE till_app IN DATABASE ${till.db.name} SET log_statement = 'all'`);
     await renew(till);
