@@ -69,8 +69,9 @@ struct param param_bytes(struct bytes bytes)
 /* Outside a transaction. */
 static struct error *receive_alone(struct ctx *ctx, struct conn *conn)
 {
+    conn->warned = false;
     const struct reply *failed = wire_receive(ctx, conn);
-    struct error *error = failed ? tx_failure(ctx, conn, failed) : NULL;
+    struct error *error = failed ? tx_failure(ctx, conn, failed) : conn->warned ? tx_not_on_standby(ctx) : NULL;
 
     pool_give_back(ctx->db, conn);
     return error;
@@ -241,17 +242,37 @@ struct error *db_one(struct ctx *ctx, const struct sql *sql, struct params param
     return found ? NULL : error_new(ctx, E_NOT_FOUND, "There is no such object.");
 }
 
+static void take_rows(struct ctx *ctx, const struct field *columns, size_t size, struct reply *reply,
+    struct field_list *out)
+{
+    out->count = (size_t)reply_rows(reply);
+    out->items = arena_array(ctx->arena, out->count + 1, size);
+    for (size_t row = 0; row < out->count; row++)
+        set_row(ctx, columns, reply->result, reply->row + (int)row, (char *)out->items + row * size);
+    wire_forget(reply);
+}
+
 struct error *db_list(struct ctx *ctx, const struct sql *sql, struct params params, const struct field *columns,
     size_t size, struct field_list *out)
 {
     struct reply *reply;
 
     TRY(run_one(ctx, sql, params, &reply));
-    out->count = (size_t)reply_rows(reply);
-    out->items = arena_array(ctx->arena, out->count + 1, size);
-    for (size_t row = 0; row < out->count; row++)
-        set_row(ctx, columns, reply->result, reply->row + (int)row, (char *)out->items + row * size);
-    wire_forget(reply);
+    take_rows(ctx, columns, size, reply, out);
+    return NULL;
+}
+
+struct error *db_list_rows(struct ctx *ctx, const struct sql *sql, const struct params *rows, size_t count,
+    const struct field *columns, size_t size, struct field_list *out)
+{
+    struct conn *conn;
+    bool opened;
+
+    assert(!ctx->tx);
+    TRY(tx_take_conn(ctx, &conn, &opened));
+    struct reply *reply = wire_send(ctx, conn, sql, rows, count);
+    TRY(receive_alone(ctx, conn));
+    take_rows(ctx, columns, size, reply, out);
     return NULL;
 }
 

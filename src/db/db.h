@@ -38,6 +38,10 @@ struct sql {
  * expects one. */
 #define PLANNED_ONCE " place BETWEEN 1 AND 1000000"
 
+/* column = 'state', for a SQL_ROWS statement that has an index of all states to go by. An index of the rows in that state alone PostgreSQL
+ * believes to be next to empty when few were at the time it last looked, and would read it from end to end for each row. */
+#define NOT_BY_STATE(column, state) " " column " IS NOT DISTINCT FROM '" state "'"
+
 /* A condition that is always true, for a statement that stands alone and whose change may be lost when the server crashes in the next
  * moment, because that is as if this process had died before it: its commit does not wait for the disk. */
 #define IN_NO_HURRY " AND set_config('synchronous_commit', 'off', true) = 'off'"
@@ -111,6 +115,10 @@ MUST_CHECK struct error *db_send(struct ctx *ctx, const struct sql *sql, struct 
 MUST_CHECK struct error *db_send_shared(struct ctx *ctx, const struct sql *sql, struct params params);
 /* The same for several rows of one SQL_ROWS statement; at least one. */
 MUST_CHECK struct error *db_send_rows(struct ctx *ctx, const struct sql *sql, const struct params *rows, size_t count);
+
+/* The answers to several rows of one, outside a transaction; as db_list. */
+MUST_CHECK struct error *db_list_rows(struct ctx *ctx, const struct sql *sql, const struct params *rows, size_t count,
+    const struct field *columns, size_t size, struct field_list *out);
 
 /* A statement of several that go out together: all are answered in one round trip, in their order. */
 struct question {

@@ -62,10 +62,12 @@ void db_close(struct db *db)
     free(db);
 }
 
-void pool_notice(void *unused, const PGresult *result)
+static void notice(void *conn, const PGresult *result)
 {
-    (void)unused;
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+    ((struct conn *)conn)->warned |= severity && !strcmp(severity, "WARNING");
     log_warn(NULL, "db.notice", "%s", message ? message : "");
 }
 
@@ -108,7 +110,7 @@ static struct conn *connect_once(const struct db *db)
     conn->scratch = arena_new();
     conn->pg = PQconnectdbParams(keywords, values, 1);
     if (PQstatus(conn->pg) == CONNECTION_OK) {
-        PQsetNoticeReceiver(conn->pg, pool_notice, NULL);
+        PQsetNoticeReceiver(conn->pg, notice, conn);
         settle_in(conn);
         if (PQenterPipelineMode(conn->pg))
             return conn;

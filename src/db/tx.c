@@ -174,13 +174,14 @@ static void sleep_ms(int64_t ms)
     nanosleep(&time, NULL);
 }
 
-/* That the wait for a standby was cut short is said as a warning alone; the COMMIT succeeds all the same. */
-static void commit_notice(void *local, const PGresult *result)
+/* That the wait for a standby was cut short is said as a warning alone; the commit succeeds all the same, and is lost if the standby
+ * takes over now. */
+struct error *tx_not_on_standby(struct ctx *ctx)
 {
-    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    struct error *error = tx_unavailable(ctx, "the commit did not reach the standby");
 
-    *(bool *)local |= severity && !strcmp(severity, "WARNING");
-    pool_notice(NULL, result);
+    error->outcome = "unknown";
+    return error;
 }
 
 /* What became of a transaction whose COMMIT was not answered. A server that crashed gives the numbers of what it lost to new
@@ -238,16 +239,14 @@ struct error *tx_commit(struct ctx *ctx)
     static const struct sql statement = { .name = "commit", .file = __FILE__, .text = "COMMIT" };
     struct tx *tx = ctx->tx;
     struct error *error = tx->xid || !tx->begun ? NULL : tx_settle(ctx);
-    bool local = false;
 
     if (error || !tx->begun) {
         tx_roll_back(ctx);
         return error;
     }
-    PQsetNoticeReceiver(tx->conn->pg, commit_notice, &local);
+    tx->conn->warned = false;
     struct reply *answer = wire_send(ctx, tx->conn, &statement, &NO_PARAMS, 1);
     const struct reply *failed = wire_receive(ctx, tx->conn);
-    PQsetNoticeReceiver(tx->conn->pg, pool_notice, NULL);
     bool done = !failed && !strcmp(PQcmdStatus(answer->result), "COMMIT");
     if (!done && pool_is_lost(tx->conn)) {
         ctx->tx = NULL;
@@ -260,13 +259,10 @@ struct error *tx_commit(struct ctx *ctx)
         return error;
     }
     wire_forget(answer);
+    bool warned = tx->conn->warned;
     ctx->tx = NULL;
     pool_give_back(ctx->db, tx->conn);
-    if (local) { // it is lost if the standby takes over now
-        error = tx_unavailable(ctx, "the commit did not reach the standby");
-        error->outcome = "unknown";
-    }
-    return error;
+    return warned ? tx_not_on_standby(ctx) : NULL;
 }
 
 struct error *db_send_shared(struct ctx *ctx, const struct sql *sql, struct params params)

@@ -26,6 +26,7 @@ struct tx {
 };
 
 struct error *tx_unavailable(struct ctx *ctx, const char *cause);
+struct error *tx_not_on_standby(struct ctx *ctx);
 
 /* What a statement failed with, in our terms. */
 struct error *tx_failure(struct ctx *ctx, struct conn *conn, const struct reply *reply);

@@ -324,6 +324,25 @@ static bool is_of_libpq(const struct reply *reply)
                 && !PQresultErrorField(reply->result, PG_DIAG_SQLSTATE)));
 }
 
+/* The end of what went out together. Outside a transaction it is committed there, so that what a deferred check says, or a server
+ * that goes down, comes after all answers; it counts as that to the last. False when there was such a thing. */
+static bool receive_end(struct ctx *ctx, struct conn *conn, struct reply *last)
+{
+    PGresult *end = PQgetResult(conn->pg);
+
+    if (end && PQresultStatus(end) == PGRES_PIPELINE_SYNC) {
+        PQclear(end);
+        return true;
+    }
+    wire_forget(last);
+    last->result = end;
+    arena_defer(ctx->arena, forget, last);
+    conn->cut |= is_of_libpq(last);
+    for (int i = 0; end && i < 2; i++)
+        PQclear(PQgetResult(conn->pg)); // the end of the failure, and of all
+    return false;
+}
+
 struct reply *wire_receive(struct ctx *ctx, struct conn *conn)
 {
     struct reply *failed = NULL;
@@ -345,8 +364,8 @@ struct reply *wire_receive(struct ctx *ctx, struct conn *conn)
         if (reply->prepares)
             conn->prepared[prepared_as(reply->sql)] &= (uint8_t)~reply->prepares;
     }
+    if (synced && !receive_end(ctx, conn, conn->last) && !failed)
+        failed = conn->last;
     conn->first = conn->last = NULL;
-    if (synced)
-        PQclear(PQgetResult(conn->pg)); // the end of the batch
     return failed;
 }
