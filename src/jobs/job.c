@@ -144,7 +144,7 @@ struct error *job_done(struct ctx *ctx, const char *kind, const char *subject)
 {
     SQL_ROWS(remove,
         "DELETE FROM jobs j USING unnest($1::text[], $2::text[]) WITH ORDINALITY AS g (kind, subject, place)"
-        " WHERE j.kind = g.kind AND j.subject = g.subject AND j.state = 'available' AND" PLANNED_ONCE);
+        " WHERE j.kind = g.kind AND j.subject = g.subject AND" NOT_BY_STATE("j.state", "available") " AND" PLANNED_ONCE);
 
     return db_send(ctx, &remove, PARAMS(P(kind), P(subject)));
 }

@@ -402,7 +402,7 @@ struct error *payment_lock_open(struct ctx *ctx, const char *id, struct payment 
         " WHERE" PLANNED_ONCE " ORDER BY id FOR UPDATE OF payments");
     SQL_ROWS(open,
         "SELECT place, " ATTEMPT_COLUMNS " FROM unnest($1::text[]) WITH ORDINALITY AS g (payment, place)"
-        "  JOIN attempts ON payment_id = payment AND status = 'open' WHERE" PLANNED_ONCE);
+        "  JOIN attempts ON payment_id = payment AND" NOT_BY_STATE("status", "open") " WHERE" PLANNED_ONCE);
     bool found;
 
     TRY(db_ask(ctx,

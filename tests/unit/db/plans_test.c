@@ -39,9 +39,17 @@ static const char *const big[] = { "payments", "attempts", "refunds", "events", 
     "ledger_entries", "ledger_lines", "jobs", "idempotency_keys", "checkout_sessions", "payment_methods",
     "deliveries" };
 
-/* Rows as they come, past triggers and references: an id of its own for each, few different words in the other columns. */
-static void fill(void)
+/* Rows as they come, past triggers and references: an id of its own for each, few different words in the other columns. What has a
+ * state is in the first of those that it can have, or in the last, so that indexes of what is open have all rows or none. */
+static void fill(bool ended)
 {
+    const char *state = arena_printf(ctx.arena,
+        "(SELECT quote_literal(m[1]) FROM pg_constraint c, regexp_matches(pg_get_constraintdef(c.oid), "
+        "'''([a-z_]+)''', 'g') WITH ORDINALITY AS r (m, place) WHERE c.conrelid = attrelid"
+        "       AND c.contype = 'c' AND c.conkey = ARRAY[attnum] ORDER BY place %s LIMIT 1)",
+        ended ? "DESC" : "");
+
+
     for (size_t i = 0; i < sizeof big / sizeof *big; i++) {
         const char *columns =
             testdb_value("SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute"
@@ -50,10 +58,7 @@ static void fill(void)
                 big[i]);
         const char *values = testdb_value(
             "SELECT string_agg(CASE"
-            "   WHEN attname IN ('status', 'state') AND atttypid = 'text'::regtype THEN coalesce((SELECT "
-            "quote_literal((regexp_match("
-            "       pg_get_constraintdef(c.oid), '''([a-z_]+)'''))[1]) FROM pg_constraint c WHERE c.conrelid = attrelid"
-            "       AND c.contype = 'c' AND c.conkey = ARRAY[attnum] LIMIT 1), '''x''')"
+            "   WHEN attname IN ('status', 'state') AND atttypid = 'text'::regtype THEN coalesce(%s, '''x''')"
             "   WHEN attname = 'currency' THEN '''USD'''"
             "   WHEN attname IN ('entry_id', 'version', 'amount') THEN 'n'"
             "   WHEN attname IN ('amount_captured', 'amount_refunded', 'amount_refunding', 'attempts') THEN '0'"
@@ -72,11 +77,11 @@ static void fill(void)
             "   ELSE 'n' END, ', ' ORDER BY attnum) FROM pg_attribute"
             " WHERE attrelid = '%s'::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '' AND "
             "attidentity = ''",
-            big[i]);
+            state, big[i]);
         testdb_value("SET session_replication_role = replica; ALTER TABLE %s DISABLE TRIGGER ALL;"
-                     " INSERT INTO %s (%s) SELECT %s FROM generate_series(1, 3000) n; ANALYZE %s;"
+                     " DELETE FROM %s; INSERT INTO %s (%s) SELECT %s FROM generate_series(1, 3000) n; ANALYZE %s;"
                      " UPDATE pg_class SET reltuples = 3e6 WHERE oid = '%s'::regclass",
-            big[i], big[i], columns, values, big[i], big[i]);
+            big[i], big[i], big[i], columns, values, big[i], big[i]);
     }
 }
 
@@ -152,7 +157,8 @@ static const char *quoted(const char *plan, const char *name, const char *end)
     return arena_strndup(ctx.arena, found, strcspn(found, "\""));
 }
 
-/* An index that is searched by another column than its first is read from end to end. Its name then, or NULL. */
+/* An index that is searched by another column than its first is read from end to end, and so is one whose entries a join compares one
+ * by one. Its name then, or NULL. */
 static const char *read_through(const char *plan)
 {
     static const char name[] = "\"Index Name\": \"";
@@ -162,6 +168,8 @@ static const char *read_through(const char *plan)
         const char *condition = quoted(scan, "\"Index Cond\": \"", strstr(scan, "\"Node Type\""));
         if (condition
             && !strstr(condition, testdb_value("SELECT '(' || pg_get_indexdef('%s'::regclass, 1, true) || ' '", index)))
+            return index;
+        if (!condition && strstr(plan, "\"Join Filter\": "))
             return index;
     }
     return NULL;
@@ -203,7 +211,7 @@ START_TEST(test_what_is_hot_finds_its_rows_by_an_index)
     const struct sql *const *list = sql_list(&count);
 
     ck_assert_ptr_nonnull(linked[0]);
-    fill();
+    fill(_i);
     for (size_t i = 0; i < count; i++) {
         if (!is_hot(list[i]))
             continue;
@@ -225,7 +233,7 @@ int main(void)
 
     testdb_use(plans);
     tcase_set_timeout(plans, 60);
-    tcase_add_test(plans, test_what_is_hot_finds_its_rows_by_an_index);
+    tcase_add_loop_test(plans, test_what_is_hot_finds_its_rows_by_an_index, 0, 2);
     suite_add_tcase(suite, plans);
     return testdb_main(suite);
 }
