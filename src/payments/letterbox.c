@@ -89,7 +89,10 @@ static struct error *write(struct ctx *ctx, struct delivery *batch, size_t count
         events[i] = one->event;
         traces[i] = one->ctx->trace;
     }
-    TRY(IN_TX(ctx, webhook_insert_delivered(ctx, events, traces, count, inserted)));
+    struct error *error = webhook_insert_delivered(ctx, events, traces, count, inserted);
+    if (error && error->code == E_UNAVAILABLE) // perhaps of a server that went away; what it has stored is not stored twice
+        error = webhook_insert_delivered(ctx, events, traces, count, inserted);
+    TRY(error);
     one = batch;
     for (size_t i = 0; i < count; i++, one = one->next)
         one->inserted = inserted[i];

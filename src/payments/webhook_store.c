@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/crypto.h"
 #include "base/ctx.h"
 #include "base/instant.h"
 #include "db/db.h"
@@ -84,89 +83,60 @@ struct error *webhook_insert(struct ctx *ctx, const struct webhook_event *event,
     return NULL;
 }
 
-static struct texts column(struct ctx *ctx, const struct webhook_event *const *events, size_t count,
-    const char *(*value)(struct ctx *ctx, const struct webhook_event *event))
+static struct params delivered(struct ctx *ctx, const struct webhook_event *event, const char *trace)
 {
-    const char **list = arena_array(ctx->arena, count, sizeof *list);
+    const struct param values[] = { P(event->id), P(event->provider), P(event->provider_event_id), P(event->type),
+        P(event->api_version), P(event->object_id), P(event->payment_reference), P(event->payload),
+        P(event->event_created_at), P(event->received_at), P(trace), P(webhook_status_names[event->status]) };
+    struct param *list = arena_array(ctx->arena, sizeof values / sizeof *values, sizeof *list);
 
-    for (size_t i = 0; i < count; i++)
-        list[i] = value(ctx, events[i]);
-    return (struct texts){ list, count };
-}
-
-#define VALUE(name_, text_)                                                                                            \
-    static const char *name_(struct ctx *ctx, const struct webhook_event *event)                                       \
-    {                                                                                                                  \
-        (void)ctx;                                                                                                     \
-        return text_;                                                                                                  \
-    }
-VALUE(id_of, event->id)
-VALUE(provider_of, event->provider)
-VALUE(provider_id_of, event->provider_event_id)
-VALUE(type_of, event->type)
-VALUE(version_of, event->api_version)
-VALUE(object_of, event->object_id)
-VALUE(payment_of, event->payment_reference)
-VALUE(payload_of, hex_encode(ctx->arena, event->payload))
-VALUE(made_of,
-    instant_is_set(event->event_created_at) ? instant_format(ctx->arena, event->event_created_at, true) : NULL)
-VALUE(received_of, instant_format(ctx->arena, event->received_at, true))
-VALUE(status_of, webhook_status_names[event->status])
-
-static void mark(const struct field_list *stored, const struct webhook_event *const *events, size_t count,
-    bool *inserted)
-{
-    const struct stored {
-        const char *id;
-    } *rows = stored->items;
-
-    for (size_t i = 0; i < count; i++) {
-        inserted[i] = false;
-        for (size_t k = 0; k < stored->count && !inserted[i]; k++)
-            inserted[i] = strcmp(rows[k].id, events[i]->id) == 0;
-    }
+    memcpy(list, values, sizeof values);
+    return (struct params){ list, sizeof values / sizeof *values };
 }
 
 struct error *webhook_insert_delivered(struct ctx *ctx, const struct webhook_event *const *events,
     const char *const *traces, size_t count, bool *inserted)
 {
     // in the order of the providers' ids, so that two who store the same ones wait for each other and do not block
-    SQL(insert,
+    SQL_ROWS(insert,
         "WITH given AS ("
         "  SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],"
-        "                       $8::text[], $9::text[], $10::text[], $11::text[], $12::text[])"
+        "                       $8::bytea[], $9::timestamptz[], $10::timestamptz[], $11::text[], $12::text[])"
+        "       WITH ORDINALITY"
         "       AS g (id, provider, provider_event_id, type, api_version, object_id, payment_reference, payload, made,"
-        "             received, trace, status)),"
+        "             received, trace, status, place)),"
         " stored AS ("
         "  INSERT INTO webhook_events (id, provider, provider_event_id, type, api_version, object_id,"
         "      payment_reference, status, payload, source, event_created_at, received_at, processed_at)"
         "  SELECT id, provider, provider_event_id, type, api_version, object_id, payment_reference, status,"
-        "         decode(payload, 'hex'), 'delivered', made::timestamptz, received::timestamptz,"
-        "         CASE WHEN status <> 'stored' THEN received::timestamptz END"
+        "         payload, 'delivered', made, received, CASE WHEN status <> 'stored' THEN received END"
         "    FROM given ORDER BY provider, provider_event_id"
         "  ON CONFLICT (provider, provider_event_id) DO NOTHING RETURNING id),"
         " queued AS ("
         "  INSERT INTO jobs (kind, subject, run_at, trace, lane)"
         "  SELECT 'webhook.process', id, domain_now(), trace, 'money' FROM stored JOIN given USING (id)"
         "   WHERE given.status = 'stored') "
-        "SELECT id FROM stored");
+        "SELECT place, status = 'stored' AS has_job FROM stored JOIN given USING (id)");
     struct stored {
-        const char *id;
+        int64_t place;
+        bool has_job;
     };
-    static const struct field stored_columns[] = { FIELD(struct stored, id), FIELD_END };
-    struct texts named = { traces, count };
+    static const struct field stored_columns[] = { FIELD(struct stored, place), FIELD(struct stored, has_job),
+        FIELD_END };
+    struct params *rows = arena_array(ctx->arena, count, sizeof *rows);
     struct field_list stored;
+    bool has_job = false;
 
-    TRY(db_list(ctx, &insert,
-        PARAMS(P(column(ctx, events, count, id_of)), P(column(ctx, events, count, provider_of)),
-            P(column(ctx, events, count, provider_id_of)), P(column(ctx, events, count, type_of)),
-            P(column(ctx, events, count, version_of)), P(column(ctx, events, count, object_of)),
-            P(column(ctx, events, count, payment_of)), P(column(ctx, events, count, payload_of)),
-            P(column(ctx, events, count, made_of)), P(column(ctx, events, count, received_of)), P(named),
-            P(column(ctx, events, count, status_of))),
-        stored_columns, sizeof(struct stored), &stored));
-    mark(&stored, events, count, inserted);
-    if (stored.count)
+    for (size_t i = 0; i < count; i++)
+        rows[i] = delivered(ctx, events[i], traces[i]);
+    TRY(db_list_rows(ctx, &insert, rows, count, stored_columns, sizeof(struct stored), &stored));
+    memset(inserted, 0, count * sizeof *inserted);
+    for (size_t i = 0; i < stored.count; i++) {
+        const struct stored *row = (const struct stored *)stored.items + i;
+        inserted[row->place - 1] = true;
+        has_job |= row->has_job;
+    }
+    if (has_job)
         job_wake_after_commit(ctx, LANE_MONEY);
     return NULL;
 }
