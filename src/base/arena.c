@@ -32,7 +32,7 @@ struct block {
     alignas(max_align_t) unsigned char data[];
 };
 
-#define BLOCK_SIZE ((size_t)4096 - sizeof(struct block) - 16) // with what malloc() adds, a page
+#define BLOCK_SIZE ((size_t)2048 - sizeof(struct block) - 16) // with what malloc() adds, half a page
 
 struct deferred {
     struct deferred *next;

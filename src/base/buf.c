@@ -16,7 +16,7 @@ static char *reserve(struct buf *buf, size_t more)
 
     assert(!too_much);
     if (needed >= buf->capacity) {
-        size_t capacity = buf->capacity ? buf->capacity * 2 : 128;
+        size_t capacity = buf->capacity ? buf->capacity * 2 : 32; // mostly a short text, and mostly it can be extended
 
         while (capacity <= needed)
             capacity *= 2;

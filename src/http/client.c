@@ -14,6 +14,7 @@
 #include "base/config.h"
 #include "base/ctx.h"
 #include "base/instant.h"
+#include "base/stack.h"
 #include "http/guard.h"
 #include "http/trust.h"
 
@@ -140,6 +141,14 @@ static size_t on_header(char *data, size_t size, size_t count, void *user)
     return length;
 }
 
+/* libcurl calls this before it waits. */
+static int on_progress(void *unused, curl_off_t to_come, curl_off_t came, curl_off_t to_go, curl_off_t went)
+{
+    (void)unused, (void)to_come, (void)came, (void)to_go, (void)went;
+    stack_give_back();
+    return 0;
+}
+
 static bool is_loopback(const char *host)
 {
     static const char *const names[] = { "localhost", "127.0.0.1", "[::1]" };
@@ -240,6 +249,8 @@ static void set_once(CURL *curl)
     SET(CURLOPT_PREREQFUNCTION, on_ready);
     SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_XFERINFOFUNCTION, on_progress);
+    SET(CURLOPT_NOPROGRESS, 0L);
 }
 
 static void set_limits(CURL *curl, const struct http_request *request)

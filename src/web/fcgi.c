@@ -22,6 +22,7 @@
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/log.h"
+#include "base/stack.h"
 #include "web/reply.h"
 #include "web/request.h"
 
@@ -121,9 +122,11 @@ static struct error *wrong_parameter(struct request *r, const char *const *befor
 /* Copies the parameters, which libfcgi frees when the request ends. What is too much is left out. */
 static void copy_parameters(struct request *r, char *const *parameters)
 {
-    const char **copy = arena_array(r->ctx->arena, MAX_PARAMETERS + 1, sizeof(*copy));
-    size_t count = 0, bytes = 0;
+    size_t count = 0, bytes = 0, room = 0;
 
+    while (parameters && parameters[room] && room < MAX_PARAMETERS)
+        room++;
+    const char **copy = arena_array(r->ctx->arena, room + 1, sizeof(*copy));
     r->environment = copy;
     for (; parameters && *parameters; parameters++) {
         bytes += strlen(*parameters);
@@ -494,8 +497,10 @@ static void *serve(void *argument)
     int fd;
 
     FCGX_InitRequest(&connection, -1, 0);
-    while ((fd = next_connection(fcgi, &seat)) >= 0)
+    while ((fd = next_connection(fcgi, &seat)) >= 0) {
         serve_connection(fcgi, thread, &connection, fd);
+        stack_give_back();
+    }
     fcgi->server.thread_stop(thread);
     pthread_mutex_lock(&fcgi->lock);
     fcgi->running--;
