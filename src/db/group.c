@@ -3,12 +3,15 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/arena.h"
 #include "base/ctx.h"
+#include "base/stack.h"
 
 /* Two at the same time: while one waits for the disk the other works. Of the parameters of a statement libpq keeps as much memory as
  * the largest took. */
@@ -27,6 +30,12 @@ enum fate {
     FAILED, // with an error that is everybody's
 };
 
+/* Those who are to be woken: after the lock was given back, or they would wait for it next. */
+struct woken {
+    struct member *list[MOST];
+    size_t count;
+};
+
 /* A statement of a member, on its way. */
 struct order {
     struct order *next;
@@ -43,8 +52,9 @@ struct member {
     struct shared_keys keys;
     struct group *group;
     bool admitted; // into a group, or alone where that is NULL
-    pthread_cond_t changed;
+    sem_t woken;   // whoever wakes it has set what it is to see
     enum state state;
+    enum fate fate; // the group's when it was woken
     bool written;     // something of it has been done that an error would have to undo
     bool turned_away; // it was told that all is undone
     int order_count;
@@ -56,7 +66,7 @@ struct group {
     struct arena *arena;
     struct member *members; // those who have not left
     int count, arrived;     // of them; those who wait
-    int holding;            // those who may still look at it
+    atomic_int holding;     // those who may still look at it
     struct tx tx;
     enum fate fate;
     const struct error *error;
@@ -160,7 +170,13 @@ int group_waiting(void)
     return count;
 }
 
-static void admit_next(void)
+static void wake(const struct woken *woken)
+{
+    for (size_t i = 0; i < woken->count; i++)
+        sem_post(&woken->list[i]->woken);
+}
+
+static void admit_next(struct woken *woken)
 {
     struct group *group;
 
@@ -168,11 +184,10 @@ static void admit_next(void)
         return;
     gate.running++;
     group = gather();
-    for (struct member *one = group->members, *next; one; one = next) {
-        next = one->next; // one that goes alone may be gone
+    for (struct member *one = group->members; one; one = one->next) {
         one->group = group->count > 1 ? group : NULL;
         one->admitted = true;
-        pthread_cond_signal(&one->changed);
+        woken->list[woken->count++] = one;
     }
     if (group->count == 1)
         group_free(group);
@@ -180,41 +195,56 @@ static void admit_next(void)
 
 void group_leave(void)
 {
+    struct woken woken = { .count = 0 };
+
     pthread_mutex_lock(&gate.lock);
     gate.running--;
-    admit_next();
+    admit_next(&woken);
     pthread_mutex_unlock(&gate.lock);
+    wake(&woken);
 }
 
+static void wait_until_woken(struct member *own)
+{
+    while (sem_wait(&own->woken))
+        assert(errno == EINTR);
+}
+
+/* False when none came free in time. */
 static bool wait_for_place(struct member *own)
 {
     struct timespec until;
+    int result;
 
+    stack_give_back(); // where one waits, hundreds may
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += WAIT_SECONDS;
-    while (!own->admitted)
-        if (pthread_cond_timedwait(&own->changed, &gate.lock, &until) == ETIMEDOUT && !own->admitted)
-            return false;
-    return true;
+    while ((result = sem_clockwait(&own->woken, CLOCK_MONOTONIC, &until)) && errno == EINTR)
+        ;
+    if (!result)
+        return true;
+    pthread_mutex_lock(&gate.lock);
+    bool admitted = own->admitted;
+    if (!admitted)
+        leave_queue(own);
+    pthread_mutex_unlock(&gate.lock);
+    if (admitted)
+        wait_until_woken(own);
+    return admitted;
 }
 
 static struct member *member_new(struct ctx *ctx, struct shared_keys keys)
 {
     struct member *member = arena_alloc(ctx->arena, sizeof *member);
-    pthread_condattr_t clock;
 
     *member = (struct member){ .ctx = ctx, .keys = keys };
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&member->changed, &clock);
-    pthread_condattr_destroy(&clock);
+    sem_init(&member->woken, 0, 0);
     return member;
 }
 
 struct error *group_enter(struct ctx *ctx, struct tx *tx, struct shared_keys keys)
 {
     struct member *own = NULL;
-    bool in_time = true;
 
     pthread_mutex_lock(&gate.lock);
     if (gate.running < PLACES) {
@@ -222,13 +252,11 @@ struct error *group_enter(struct ctx *ctx, struct tx *tx, struct shared_keys key
     } else {
         own = member_new(ctx, keys);
         join_queue(own);
-        in_time = wait_for_place(own);
-        if (!in_time)
-            leave_queue(own);
     }
     pthread_mutex_unlock(&gate.lock);
+    bool in_time = !own || wait_for_place(own);
     if (own && !own->group)
-        pthread_cond_destroy(&own->changed);
+        sem_destroy(&own->woken);
     if (!in_time)
         return tx_unavailable(ctx, "no place for the transaction came free");
     tx->member = own && own->group ? own : NULL;
@@ -327,13 +355,17 @@ static void hand_out(struct sent *all)
     }
 }
 
-/* Whoever waits wakes up and sees what became of it. */
-static void end_with(struct group *group, enum fate fate)
+/* Whoever waits is to wake up and see what became of it. */
+static void end_with(struct group *group, enum fate fate, struct woken *woken)
 {
     assert(group->fate == OPEN);
     group->fate = fate;
-    for (struct member *one = group->members; one; one = one->next)
-        pthread_cond_signal(&one->changed);
+    for (struct member *one = group->members; one; one = one->next) {
+        if (one->state == WORKING)
+            continue; // it sees that when it comes
+        one->fate = fate;
+        woken->list[woken->count++] = one;
+    }
     group_leave();
 }
 
@@ -356,28 +388,28 @@ static struct ctx ctx_of(struct group *group, const struct ctx *ctx)
     return own;
 }
 
-static void undo(struct group *group, const struct ctx *ctx)
+static void undo(struct group *group, const struct ctx *ctx, struct woken *woken)
 {
     struct ctx own = ctx_of(group, ctx);
 
     if (group->tx.conn)
         tx_roll_back(&own);
-    end_with(group, UNDONE);
+    end_with(group, UNDONE, woken);
 }
 
-static void release(struct group *group)
+static void release(struct group *group, struct woken *woken)
 {
     for (struct member *one = group->members; one; one = one->next) {
         if (one->state != ASKING)
             continue;
         one->state = WORKING;
         group->arrived--;
-        pthread_cond_signal(&one->changed);
+        woken->list[woken->count++] = one;
     }
 }
 
 /* When all wait: what they ask goes out, and back come the answers. */
-static void play_round(struct group *group, const struct ctx *ctx)
+static void play_round(struct group *group, const struct ctx *ctx, struct woken *woken)
 {
     struct ctx own = ctx_of(group, ctx);
     bool last = all_commit(group);
@@ -385,7 +417,7 @@ static void play_round(struct group *group, const struct ctx *ctx)
 
     if (error) {
         group->error = error;
-        end_with(group, FAILED);
+        end_with(group, FAILED, woken);
         return;
     }
     struct sent *sent = send_orders(&own, group);
@@ -393,36 +425,40 @@ static void play_round(struct group *group, const struct ctx *ctx)
     for (struct member *one = group->members; one; one = one->next)
         one->ctx->round_trips += own.round_trips;
     if (!error && last) {
-        end_with(group, COMMITTED);
+        end_with(group, COMMITTED, woken);
     } else if (!error) {
         hand_out(sent);
-        release(group);
+        release(group, woken);
     } else if (error->outcome) {
         group->error = error;
-        end_with(group, FAILED);
+        end_with(group, FAILED, woken);
     } else {
         if (own.tx)
             tx_roll_back(&own);
-        end_with(group, UNDONE);
+        end_with(group, UNDONE, woken);
     }
 }
 
 static enum fate arrive(struct ctx *ctx, struct member *own, enum state state)
 {
     struct group *group = own->group;
-    enum fate fate;
+    struct woken woken = { .count = 0 };
+    bool waits;
 
     pthread_mutex_lock(&group->lock);
-    if (group->fate == OPEN) {
+    waits = group->fate == OPEN;
+    if (waits) {
         own->state = state;
         if (++group->arrived == group->count)
-            play_round(group, ctx);
-        while (own->state != WORKING && group->fate == OPEN)
-            pthread_cond_wait(&own->changed, &group->lock);
+            play_round(group, ctx, &woken);
+    } else {
+        own->fate = group->fate;
     }
-    fate = group->fate;
     pthread_mutex_unlock(&group->lock);
-    return fate;
+    wake(&woken);
+    if (waits)
+        wait_until_woken(own);
+    return own->fate;
 }
 
 /* The member's ------------------------------------------------------------------------------------------------------- */
@@ -486,25 +522,32 @@ static void remove_member(struct group *group, const struct member *own)
     group->count--;
 }
 
-/* Before the others are ready, or after all. */
+/* Before the others are ready. */
+static void leave_open(struct group *group, struct ctx *ctx, const struct member *own)
+{
+    struct woken woken = { .count = 0 };
+
+    pthread_mutex_lock(&group->lock);
+    if (group->fate == OPEN) {
+        remove_member(group, own);
+        if (own->written || !group->count)
+            undo(group, ctx, &woken);
+        else if (group->arrived == group->count)
+            play_round(group, ctx, &woken);
+    }
+    pthread_mutex_unlock(&group->lock);
+    wake(&woken);
+}
+
 static void part(struct ctx *ctx, struct member *own)
 {
     struct group *group = own->group;
-    bool last;
 
-    pthread_mutex_lock(&group->lock);
-    remove_member(group, own);
-    if (group->fate == OPEN) {
-        if (own->written || !group->count)
-            undo(group, ctx);
-        else if (group->arrived == group->count)
-            play_round(group, ctx);
-    }
-    last = --group->holding == 0;
-    pthread_mutex_unlock(&group->lock);
-    if (last)
+    if (own->fate == OPEN)
+        leave_open(group, ctx, own);
+    sem_destroy(&own->woken);
+    if (atomic_fetch_sub(&group->holding, 1) == 1)
         group_free(group);
-    pthread_cond_destroy(&own->changed);
 }
 
 struct error *group_end(struct ctx *ctx, struct error *error)
