@@ -22,6 +22,8 @@
 #define CLOCK_MS 500
 #define POLL_MS 500       // with jitter: 250 to 750
 #define PERIODIC_AGAIN 60 // seconds until a periodic task that failed is tried again
+#define LONG_QUEUE 32     // jobs in a row
+#define WHOLE_MS 1000     // after which a long queue is looked at from its beginning
 
 static const struct field columns[] = {
     FIELD(struct job, id),
@@ -30,6 +32,7 @@ static const struct field columns[] = {
     FIELD(struct job, attempts),
     FIELD(struct job, trace),
     FIELD(struct job, claim),
+    FIELD(struct job, run_at),
     FIELD_END,
 };
 
@@ -154,7 +157,31 @@ struct error *job_done(struct ctx *ctx, const char *kind, const char *subject)
     "       lease_until = now() + make_interval(secs => $2)"                                                           \
     " WHERE id = (SELECT id FROM jobs WHERE state = 'available' AND run_at <= domain_now()" of_lane                    \
     "              ORDER BY run_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)" IN_NO_HURRY                                    \
-    " RETURNING id, kind, subject, attempts, trace, claim"
+    " RETURNING id, kind, subject, attempts, trace, claim, run_at"
+
+/* How far a worker has come in a long queue. Each job that was taken leaves an entry in the index until autovacuum has been there, and
+ * a search from the beginning goes past all of them. So one that has found work many times in a row goes on behind its last job; what
+ * is due before that and came later is found as soon as nothing else is, and otherwise within a second. */
+struct trail {
+    int found; // in a row
+    struct instant run_at;
+    int64_t id;
+    int64_t whole_at;
+};
+
+static bool goes_on(const struct trail *trail)
+{
+    return trail->found >= LONG_QUEUE && monotonic_ms() < trail->whole_at;
+}
+
+static void follow(struct trail *trail, const struct job *job, bool from_beginning)
+{
+    if (from_beginning)
+        trail->whole_at = monotonic_ms() + WHOLE_MS;
+    trail->found++;
+    trail->run_at = job->run_at;
+    trail->id = job->id;
+}
 
 /* What a worker has ended and not yet told; no id when there is nothing. */
 struct ended {
@@ -165,22 +192,30 @@ struct ended {
 SQL(done, "DELETE FROM jobs WHERE id = $1 AND claim = $2" IN_NO_HURRY);
 
 /* The next job, and by the way the end of the last one. */
-static struct error *claim(struct ctx *ctx, enum lane lane, struct ended *ended, struct job *job, bool *found)
+static struct error *claim_next(struct ctx *ctx, enum lane lane, struct trail *trail, struct ended *ended, struct job *job,
+    bool *found)
 {
-    SQL(take, TAKE(" AND lane = $3"));
+    SQL(take, TAKE(" AND lane = $3 AND (run_at, id) > ($4::timestamptz, $5::bigint)"));
     SQL(take_any, TAKE(""));
     const char *claim = id_new(ctx, "claim");
-    bool none;
+    bool none, on = goes_on(trail);
+    struct param after = on ? P(trail->run_at) : P("-infinity");
     const struct question questions[] = {
         { &done, PARAMS(P(ended->id), P((const char *)ended->claim)), NULL, NULL, &none },
         lane == LANE_ANY
             ? (struct question){ &take_any, PARAMS(P(claim), P(LEASE)), columns, job, found }
-            : (struct question){ &take, PARAMS(P(claim), P(LEASE), P(lane_names[lane])), columns, job, found },
+            : (struct question){ &take, PARAMS(P(claim), P(LEASE), P(lane_names[lane]), after, P(on ? trail->id : 0)),
+                  columns, job, found },
     };
 
     TRY(db_ask(ctx, ended->id ? questions : questions + 1, ended->id ? 2 : 1));
     ended->id = 0;
-    return NULL;
+    if (*found) {
+        follow(trail, job, !on);
+        return NULL;
+    }
+    *trail = (struct trail){ 0 };
+    return on ? claim_next(ctx, lane, trail, ended, job, found) : NULL;
 }
 
 /* A run that died holds its job until the lease ends; then the job waits again, and a late finisher's claim is void. */
@@ -301,22 +336,23 @@ static struct error *work(struct ctx *ctx, const struct job *job, struct ended *
     return conclude(ctx, task, job, error, ended);
 }
 
-static struct error *work_one(struct ctx *ctx, enum lane lane, struct ended *ended, bool *found)
+static struct error *work_one(struct ctx *ctx, enum lane lane, struct trail *trail, struct ended *ended, bool *found)
 {
     struct job job;
 
-    TRY(claim(ctx, lane, ended, &job, found));
+    TRY(claim_next(ctx, lane, trail, ended, &job, found));
     return *found ? work(ctx, &job, ended) : NULL;
 }
 
 struct error *job_work(struct ctx *ctx, int limit, int *count)
 {
     struct ended ended = { 0 };
+    struct trail trail = { 0 };
     bool found = true;
 
     TRY(rescue(ctx));
     for (*count = 0; *count < limit; (*count)++) {
-        TRY(work_one(ctx, LANE_ANY, &ended, &found));
+        TRY(work_one(ctx, LANE_ANY, &trail, &ended, &found));
         if (!found)
             break;
     }
@@ -362,6 +398,7 @@ static void *work_until_stopped(void *argument)
     void *thread = worker->thread_start(worker->shared);
     unsigned seen = 0;
     struct ended ended = { 0 };
+    struct trail trail = { 0 };
     bool ready = false;
     int64_t clock_at = 0, rescue_at = 0;
 
@@ -382,7 +419,7 @@ static void *work_until_stopped(void *argument)
             rescue_at = monotonic_ms() + RESCUE_MS;
         }
         if (!error)
-            error = work_one(ctx, worker->lane, &ended, &found);
+            error = work_one(ctx, worker->lane, &trail, &ended, &found);
         if (error)
             log_warn(ctx, "worker", "%s", error->cause ? error->cause : error->detail);
         if (error || !found)

@@ -19,6 +19,7 @@ struct job {
     int attempts;        // this one included
     const char *trace;
     const char *claim;
+    struct instant run_at; // when it was due
 };
 
 /* Adds a job that is due now (or after `delay` seconds), in the open transaction; wakes this process's worker once it has

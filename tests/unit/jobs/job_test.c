@@ -16,12 +16,21 @@
 #define MANY 200
 
 static atomic_int runs, by_subject[MANY];
+static atomic_int before_late; // runs before the one of "late"
 
 static struct error *count(struct ctx *own, const struct job *job)
 {
     (void)own;
     atomic_fetch_add(&runs, 1);
     atomic_fetch_add(&by_subject[atoi(job->subject) % MANY], 1);
+    return NULL;
+}
+
+static struct error *note_late(struct ctx *own, const struct job *job)
+{
+    (void)own;
+    (void)job;
+    atomic_store(&before_late, atomic_load(&runs));
     return NULL;
 }
 
@@ -68,6 +77,7 @@ const struct task tasks[] = {
     { "wait", wait_a_while, .max_tries = 2, .summary = "waits" },
     { "overtaken", overtaken, .summary = "is overtaken" },
     { "asked_again", asked_again, .summary = "is asked again" },
+    { "late", note_late, .summary = "notes when it was done" },
     { "call", count, .lane = LANE_OUTWARD, .summary = "calls somebody" },
     { "periodic", count, .every = 60, .summary = "comes again and again" },
     { "periodic_failing", go_wrong, .every = 60, .max_tries = 1, .summary = "comes again whatever happens" },
@@ -343,6 +353,27 @@ START_TEST(test_workers_find_work_and_stop)
 }
 END_TEST
 
+/* A worker goes on where it is, behind what it has done; what comes to stand before that is not left until the end. */
+START_TEST(test_a_long_queue_keeps_nobody_waiting_who_was_due_before)
+{
+    enum { LONG = 10000 };
+
+    testdb_value("INSERT INTO jobs (kind, subject, run_at, lane) SELECT 'count', n::text,"
+                 " now() - interval '1 minute' + n * interval '1 microsecond', 'money' FROM generate_series(1, %d) n",
+        LONG);
+    struct worker *worker = worker_start(NULL, thread_start, thread_stop, thread_ctx, 1, LANE_MONEY);
+    ck_assert(comes_to(&runs, 100, 5000));
+    testdb_value(
+        "INSERT INTO jobs (kind, subject, run_at, lane) VALUES ('late', '1', now() - interval '1 hour', 'money')");
+    ck_assert(comes_to(&runs, LONG, 60000));
+    worker_stop(worker);
+    ck_assert_int_ge(before_late, 100);
+    ck_assert_int_lt(before_late, LONG);
+    for (int i = 0; i < MANY; i++)
+        ck_assert_int_eq(by_subject[i], LONG / MANY);
+}
+END_TEST
+
 START_TEST(test_time_moves_only_in_test_mode)
 {
     struct config live = *ctx.config;
@@ -404,7 +435,9 @@ int main(void)
 
     testdb_use(workers);
     tcase_add_checked_fixture(workers, empty, NULL);
+    tcase_set_timeout(workers, 120);
     tcase_add_test(workers, test_workers_find_work_and_stop);
+    tcase_add_test(workers, test_a_long_queue_keeps_nobody_waiting_who_was_due_before);
     suite_add_tcase(suite, workers);
     return testdb_main(suite);
 }
