@@ -11,7 +11,7 @@
 
 #include "base/arena.h"
 #include "base/ctx.h"
-#include "base/stack.h"
+#include "base/memory.h"
 
 /* Two at the same time: while one waits for the disk the other works. Of the parameters of a statement libpq keeps as much memory as
  * the largest took. */
@@ -51,10 +51,10 @@ struct member {
     struct ctx *ctx;
     struct shared_keys keys;
     struct group *group;
-    bool admitted; // into a group, or alone where that is NULL
-    sem_t woken;   // whoever wakes it has set what it is to see
+    atomic_bool admitted; // into a group, or alone where that is NULL
+    sem_t woken;          // whoever wakes it has set what it is to see
     enum state state;
-    enum fate fate; // the group's when it was woken
+    enum fate fate;   // the group's when it was woken
     bool written;     // something of it has been done that an error would have to undo
     bool turned_away; // it was told that all is undone
     int order_count;
@@ -186,7 +186,7 @@ static void admit_next(struct woken *woken)
     group = gather();
     for (struct member *one = group->members; one; one = one->next) {
         one->group = group->count > 1 ? group : NULL;
-        one->admitted = true;
+        atomic_store(&one->admitted, true);
         woken->list[woken->count++] = one;
     }
     if (group->count == 1)
@@ -216,15 +216,15 @@ static bool wait_for_place(struct member *own)
     struct timespec until;
     int result;
 
-    stack_give_back(); // where one waits, hundreds may
+    memory_give_back_stack(); // where one waits, hundreds may
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += WAIT_SECONDS;
     while ((result = sem_clockwait(&own->woken, CLOCK_MONOTONIC, &until)) && errno == EINTR)
         ;
     if (!result)
-        return true;
+        return atomic_load(&own->admitted); // true; and what goes with it is seen
     pthread_mutex_lock(&gate.lock);
-    bool admitted = own->admitted;
+    bool admitted = atomic_load(&own->admitted);
     if (!admitted)
         leave_queue(own);
     pthread_mutex_unlock(&gate.lock);

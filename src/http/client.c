@@ -14,7 +14,7 @@
 #include "base/config.h"
 #include "base/ctx.h"
 #include "base/instant.h"
-#include "base/stack.h"
+#include "base/memory.h"
 #include "http/guard.h"
 #include "http/trust.h"
 
@@ -145,7 +145,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *user)
 static int on_progress(void *unused, curl_off_t to_come, curl_off_t came, curl_off_t to_go, curl_off_t went)
 {
     (void)unused, (void)to_come, (void)came, (void)to_go, (void)went;
-    stack_give_back();
+    memory_give_back_stack();
     return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "base/ctx.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "db/db.h"
 #include "events/decision.h"
 #include "jobs/clock.h"
@@ -147,7 +148,8 @@ struct error *job_done(struct ctx *ctx, const char *kind, const char *subject)
 {
     SQL_ROWS(remove,
         "DELETE FROM jobs j USING unnest($1::text[], $2::text[]) WITH ORDINALITY AS g (kind, subject, place)"
-        " WHERE j.kind = g.kind AND j.subject = g.subject AND" NOT_BY_STATE("j.state", "available") " AND" PLANNED_ONCE);
+        " WHERE j.kind = g.kind AND j.subject = g.subject AND" NOT_BY_STATE("j.state",
+            "available") " AND" PLANNED_ONCE);
 
     return db_send(ctx, &remove, PARAMS(P(kind), P(subject)));
 }
@@ -192,8 +194,8 @@ struct ended {
 SQL(done, "DELETE FROM jobs WHERE id = $1 AND claim = $2" IN_NO_HURRY);
 
 /* The next job, and by the way the end of the last one. */
-static struct error *claim_next(struct ctx *ctx, enum lane lane, struct trail *trail, struct ended *ended, struct job *job,
-    bool *found)
+static struct error *claim_next(struct ctx *ctx, enum lane lane, struct trail *trail, struct ended *ended,
+    struct job *job, bool *found)
 {
     SQL(take, TAKE(" AND lane = $3 AND (run_at, id) > ($4::timestamptz, $5::bigint)"));
     SQL(take_any, TAKE(""));
@@ -205,7 +207,7 @@ static struct error *claim_next(struct ctx *ctx, enum lane lane, struct trail *t
         lane == LANE_ANY
             ? (struct question){ &take_any, PARAMS(P(claim), P(LEASE)), columns, job, found }
             : (struct question){ &take, PARAMS(P(claim), P(LEASE), P(lane_names[lane]), after, P(on ? trail->id : 0)),
-                  columns, job, found },
+                columns, job, found },
     };
 
     TRY(db_ask(ctx, ended->id ? questions : questions + 1, ended->id ? 2 : 1));
@@ -417,6 +419,7 @@ static void *work_until_stopped(void *argument)
         if (!error && monotonic_ms() >= rescue_at) {
             error = rescue(ctx);
             rescue_at = monotonic_ms() + RESCUE_MS;
+            memory_give_back_heap();
         }
         if (!error)
             error = work_one(ctx, worker->lane, &trail, &ended, &found);

@@ -121,8 +121,11 @@ struct error *webhook_insert_delivered(struct ctx *ctx, const struct webhook_eve
         int64_t place;
         bool has_job;
     };
-    static const struct field stored_columns[] = { FIELD(struct stored, place), FIELD(struct stored, has_job),
-        FIELD_END };
+    static const struct field stored_columns[] = {
+        FIELD(struct stored, place),
+        FIELD(struct stored, has_job),
+        FIELD_END
+    };
     struct params *rows = arena_array(ctx->arena, count, sizeof *rows);
     struct field_list stored;
     bool has_job = false;

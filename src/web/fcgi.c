@@ -22,7 +22,7 @@
 #include "base/arena.h"
 #include "base/instant.h"
 #include "base/log.h"
-#include "base/stack.h"
+#include "base/memory.h"
 #include "web/reply.h"
 #include "web/request.h"
 
@@ -499,7 +499,7 @@ static void *serve(void *argument)
     FCGX_InitRequest(&connection, -1, 0);
     while ((fd = next_connection(fcgi, &seat)) >= 0) {
         serve_connection(fcgi, thread, &connection, fd);
-        stack_give_back();
+        memory_settle_stack();
     }
     fcgi->server.thread_stop(thread);
     pthread_mutex_lock(&fcgi->lock);

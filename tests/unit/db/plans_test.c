@@ -49,7 +49,6 @@ static void fill(bool ended)
         "       AND c.contype = 'c' AND c.conkey = ARRAY[attnum] ORDER BY place %s LIMIT 1)",
         ended ? "DESC" : "");
 
-
     for (size_t i = 0; i < sizeof big / sizeof *big; i++) {
         const char *columns =
             testdb_value("SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute"
