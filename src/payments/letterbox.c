@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
@@ -22,16 +24,18 @@ struct delivery {
     struct delivery *next;
     struct ctx *ctx;
     const struct webhook_event *event;
-    pthread_cond_t changed;
-    bool taken, done, inserted;
+    sem_t woken;      // after `done` or `leads` was set
+    atomic_bool done; // stored, or not, by another
+    atomic_bool leads;
+    bool taken, inserted;
     struct error *error;
 };
 
-/* The first that waits writes for all; the next to be first goes on when that is done. */
+/* The first that comes writes, for itself and those who came with it; then the first of those who came meanwhile. */
 static struct {
     pthread_mutex_t lock;
     struct delivery *first, *last;
-    bool writing;
+    bool writing; // or about to
 } queue = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void join(struct delivery *own)
@@ -90,7 +94,8 @@ static struct error *write(struct ctx *ctx, struct delivery *batch, size_t count
         traces[i] = one->ctx->trace;
     }
     struct error *error = webhook_insert_delivered(ctx, events, traces, count, inserted);
-    if (error && error->code == E_UNAVAILABLE) // perhaps of a server that went away; what it has stored is not stored twice
+    // perhaps it was a server's that went away; what that has stored is not stored twice
+    if (error && error->code == E_UNAVAILABLE)
         error = webhook_insert_delivered(ctx, events, traces, count, inserted);
     TRY(error);
     one = batch;
@@ -117,70 +122,71 @@ static void write_all(struct ctx *ctx, struct delivery *batch, size_t count)
     failpoint("webhook", "after_store");
 }
 
+/* Who is woken does not need the lock, so that many can be at once. */
 static void lead(struct delivery *own)
 {
     size_t count;
-    struct delivery *batch = take(&count);
 
-    queue.writing = true;
+    pthread_mutex_lock(&queue.lock);
+    struct delivery *batch = take(&count);
     pthread_mutex_unlock(&queue.lock);
     write_all(own->ctx, batch, count);
     pthread_mutex_lock(&queue.lock);
-    queue.writing = false;
-    for (struct delivery *one = batch, *next; one; one = next) {
-        next = one->next; // whoever is done may be gone
-        one->done = true;
-        pthread_cond_signal(&one->changed);
+    struct delivery *next = queue.first;
+    queue.writing = next != NULL;
+    if (next)
+        atomic_store(&next->leads, true);
+    pthread_mutex_unlock(&queue.lock);
+    if (next)
+        sem_post(&next->woken);
+    for (struct delivery *one = batch; one; one = next) {
+        next = one->next; // whoever is woken may be gone
+        if (one == own)
+            continue;
+        atomic_store(&one->done, true);
+        sem_post(&one->woken);
     }
-    if (queue.first)
-        pthread_cond_signal(&queue.first->changed);
 }
 
 /* Waits for its turn, or for who takes it along. False when neither came in time. */
 static bool wait_for_turn(struct delivery *own)
 {
     struct timespec until;
+    int result;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += WAIT_SECONDS;
-    while (!own->done && (own->taken || queue.writing || queue.first != own)) {
-        if (own->taken)
-            pthread_cond_wait(&own->changed, &queue.lock);
-        else if (pthread_cond_timedwait(&own->changed, &queue.lock, &until) == ETIMEDOUT && !own->taken)
-            return false;
-    }
-    return true;
-}
-
-static void set_up(struct delivery *own)
-{
-    pthread_condattr_t clock;
-
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&own->changed, &clock);
-    pthread_condattr_destroy(&clock);
+    while ((result = sem_clockwait(&own->woken, CLOCK_MONOTONIC, &until)) && errno == EINTR)
+        ;
+    if (!result)
+        return true;
+    pthread_mutex_lock(&queue.lock);
+    bool comes = own->taken || atomic_load(&own->leads);
+    if (!comes)
+        leave(own);
+    pthread_mutex_unlock(&queue.lock);
+    while (comes && sem_wait(&own->woken))
+        assert(errno == EINTR);
+    return comes;
 }
 
 struct error *letterbox_put(struct ctx *ctx, const struct webhook_event *event, bool *inserted)
 {
     struct delivery own = { .ctx = ctx, .event = event };
 
-    set_up(&own);
+    sem_init(&own.woken, 0, 0);
     pthread_mutex_lock(&queue.lock);
     join(&own);
-    if (!wait_for_turn(&own)) {
-        bool first = queue.first == &own;
-        leave(&own);
-        if (first && queue.first && !queue.writing)
-            pthread_cond_signal(&queue.first->changed);
+    bool leads = !queue.writing;
+    queue.writing = true;
+    pthread_mutex_unlock(&queue.lock);
+    if (!leads && !wait_for_turn(&own)) {
         own.error = error_new(ctx, E_UNAVAILABLE, "The service is busy; please try again in a moment.");
         own.error->retry_after = 1;
-    } else if (!own.done) {
+    } else if (!atomic_load(&own.done)) {
         lead(&own);
     }
-    pthread_mutex_unlock(&queue.lock);
-    pthread_cond_destroy(&own.changed);
+    sem_destroy(&own.woken);
     *inserted = own.inserted;
     return own.error;
 }
