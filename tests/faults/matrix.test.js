@@ -12,7 +12,7 @@ const { act, closed, hurry, newKey, oracle, pay, usd } = require('../api/books.j
 const { startCluster } = require('../lib/postgres.js');
 const { PUBLISHABLE_KEY, sleep, startTill, until } = require('../lib/till.js');
 
-const DEADLINE = 400;
+const DEADLINE = 600;
 const SILENT = { webhooks: { off: true } };
 
 /** What each operation does, where its money moves at the provider, and what is true in the end. */

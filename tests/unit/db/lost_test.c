@@ -3,6 +3,7 @@
 #include <libpq-fe.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +13,14 @@
 
 #include "base/arena.h"
 #include "base/config.h"
+#include "base/ctx.h"
 #include "db/db.h"
+#include "db/group.h"
 #include "testdb.h"
 
 #define CUT "cut after this"
 #define COMMITTED "cut after this, and commit"
+#define FOR_GOOD "cut after this, and nobody answers any more"
 
 static struct sockaddr_un address;
 static int listener;
@@ -69,7 +73,7 @@ static bool holds(const char *data, size_t length, const char *text)
 static void *carry(void *argument)
 {
     struct pollfd ends[2] = { { .fd = *(int *)argument, .events = POLLIN }, { .fd = to_server(), .events = POLLIN } };
-    bool cuts = false, commits = false;
+    bool cuts = false, commits = false, for_good = false;
     char data[65536];
 
     free(argument);
@@ -81,9 +85,12 @@ static void *carry(void *argument)
             break;
         cuts |= from == 0 && holds(data, (size_t)length, CUT);
         commits |= from == 0 && holds(data, (size_t)length, COMMITTED);
+        for_good |= from == 0 && holds(data, (size_t)length, FOR_GOOD);
         bool last = from == 1 && cuts && length > 6 && !memcmp(data + length - 6, "Z\0\0\0\5T", 6);
         if (last)
             shutdown(ends[0].fd, SHUT_RD);
+        if (last && for_good)
+            shutdown(listener, SHUT_RDWR);
         if (send(ends[!from].fd, data, (size_t)length, MSG_NOSIGNAL) != length)
             break;
         if (last) {
@@ -131,7 +138,7 @@ static struct db *through(const char *directory)
     ck_assert_int_eq(listen(listener, 8), 0);
     pthread_create(&thread, NULL, serve, NULL);
     pthread_detach(thread);
-    return db_open(text, 1);
+    return db_open(text, 4);
 }
 
 /* What is asked ------------------------------------------------------------------------------------------------------ */
@@ -210,15 +217,126 @@ START_TEST(test_a_commit_that_arrived_is_looked_up)
 }
 END_TEST
 
+/* Several in one transaction ------------------------------------------------------------------------------------------ */
+
+#define MEMBERS 3
+
+static sem_t held, released;
+
+struct member {
+    pthread_t thread;
+    struct db *db; // NULL for one that only takes a place
+    char words[80];
+    int runs;
+    bool failed, unknown;
+    enum error_code code;
+};
+
+static struct error *take_part(struct ctx *own, struct member *member)
+{
+    SQL_ROWS(insert,
+        "INSERT INTO maintenance_runs (kind, started_at) SELECT kind, now() FROM unnest($1::text[]) AS g (kind)");
+
+    member->runs++;
+    if (member->db)
+        return db_send(own, &insert, PARAMS(P((const char *)member->words)));
+    sem_post(&held);
+    while (sem_wait(&released))
+        ;
+    return NULL;
+}
+
+static void *run(void *argument)
+{
+    struct member *member = argument;
+    struct ctx *own = testdb_ctx_new();
+    struct db *before = own->db;
+
+    own->db = member->db ? member->db : before;
+    struct error *error = IN_SHARED_TX(own, (struct shared_keys){ { NULL } }, take_part(own, member));
+    member->failed = error != NULL;
+    member->code = error ? error->code : 0;
+    member->unknown = error && error->outcome && !strcmp(error->outcome, "unknown");
+    own->db = before;
+    testdb_ctx_free(own);
+    return NULL;
+}
+
+/* Two take the places, so that the members wait and go together. */
+static void together_through(const char *words, struct member *members)
+{
+    struct member others[2] = { 0 };
+    char directory[] = "/tmp/till-lost-XXXXXX";
+
+    testdb_value("DELETE FROM maintenance_runs");
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    struct db *db = through(directory);
+    sem_init(&held, 0, 0);
+    sem_init(&released, 0, 0);
+    for (int i = 0; i < 2; i++) {
+        pthread_create(&others[i].thread, NULL, run, &others[i]);
+        while (sem_wait(&held))
+            ;
+    }
+    for (int i = 0; i < MEMBERS; i++) {
+        members[i] = (struct member){ .db = db };
+        snprintf(members[i].words, sizeof members[i].words, "%s, %d", words, i);
+        pthread_create(&members[i].thread, NULL, run, &members[i]);
+    }
+    while (group_waiting() < MEMBERS)
+        pause_ms(1);
+    sem_post(&released);
+    for (int i = 0; i < MEMBERS; i++)
+        pthread_join(members[i].thread, NULL);
+    sem_post(&released);
+    for (int i = 0; i < 2; i++)
+        pthread_join(others[i].thread, NULL);
+    db_close(db);
+    shutdown(listener, SHUT_RDWR);
+    unlink(address.sun_path);
+    rmdir(directory);
+}
+
+START_TEST(test_a_commit_for_several_that_arrived_is_looked_up_for_all)
+{
+    struct member members[MEMBERS];
+
+    together_through(COMMITTED, members);
+    for (int i = 0; i < MEMBERS; i++) {
+        ck_assert(!members[i].failed);
+        ck_assert_int_eq(members[i].runs, 1);
+    }
+    are_noted("3");
+}
+END_TEST
+
+/* Nobody does again what may be done. */
+START_TEST(test_one_whose_fate_is_unknown_is_unknown_for_all)
+{
+    struct member members[MEMBERS];
+
+    together_through(FOR_GOOD, members);
+    for (int i = 0; i < MEMBERS; i++) {
+        ck_assert_int_eq(members[i].code, E_UNAVAILABLE);
+        ck_assert(members[i].unknown);
+        ck_assert_int_eq(members[i].runs, 1);
+    }
+    are_noted("0");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("lost");
     TCase *test_case = tcase_create("lost");
 
     testdb_use(test_case);
+    tcase_set_timeout(test_case, 60);
     tcase_add_test(test_case, test_a_statement_is_to_be_tried_again);
     tcase_add_test(test_case, test_a_commit_that_did_not_arrive_is_looked_up);
     tcase_add_test(test_case, test_a_commit_that_arrived_is_looked_up);
+    tcase_add_test(test_case, test_a_commit_for_several_that_arrived_is_looked_up_for_all);
+    tcase_add_test(test_case, test_one_whose_fate_is_unknown_is_unknown_for_all);
     suite_add_tcase(suite, test_case);
     return testdb_main(suite);
 }
