@@ -94,8 +94,8 @@ static struct error *write(struct ctx *ctx, struct delivery *batch, size_t count
         traces[i] = one->ctx->trace;
     }
     struct error *error = webhook_insert_delivered(ctx, events, traces, count, inserted);
-    // perhaps it was a server's that went away; what that has stored is not stored twice
-    if (error && error->code == E_UNAVAILABLE)
+    // perhaps it was a server's that went away; what that has stored is not stored twice. One that its standby lacks is not good enough
+    if (error && error->code == E_UNAVAILABLE && !error->outcome)
         error = webhook_insert_delivered(ctx, events, traces, count, inserted);
     TRY(error);
     one = batch;

@@ -21,6 +21,20 @@ START_TEST(test_what_the_commit_refuses_is_an_error)
 }
 END_TEST
 
+/* All that a server says when the wait for its standby was cut short. */
+START_TEST(test_a_commit_with_a_warning_is_unknown)
+{
+    SQL(warns, "SELECT warn()");
+
+    testdb_value("CREATE FUNCTION warn() RETURNS int LANGUAGE plpgsql AS"
+                 " 'BEGIN RAISE WARNING ''the transaction might not have been replicated''; RETURN 1; END'");
+    struct error *error = db_exec(&ctx, &warns, NO_PARAMS, NULL);
+    ck_assert_ptr_nonnull(error);
+    ck_assert_int_eq(error->code, E_UNAVAILABLE);
+    ck_assert_str_eq(error->outcome, "unknown");
+}
+END_TEST
+
 START_TEST(test_no_plan_is_compiled)
 {
     SQL(jit, "SELECT current_setting('jit') AS text");
@@ -68,6 +82,7 @@ int main(void)
 
     testdb_use(test_case);
     tcase_add_test(test_case, test_what_the_commit_refuses_is_an_error);
+    tcase_add_test(test_case, test_a_commit_with_a_warning_is_unknown);
     tcase_add_test(test_case, test_no_plan_is_compiled);
     tcase_add_test(test_case, test_rows_of_a_statement_are_answered_by_their_places);
     suite_add_tcase(suite, test_case);
