@@ -1,12 +1,14 @@
 /* load: asks one HTTP server over and over on kept connections, and says how long answers took, as one line of JSON.
  *
  *     load --port N --connections N --seconds S --request FILE [--rate N] [--warm-up S] [--sign SECRET] [--paths FILE] [--first N]
+ *          [--spawn N] [--pause MS]
  *
  * FILE holds a whole request, whose Content-Length is right. In it {number} becomes sixteen hexadecimal digits that no other
  * request has, {path} one of the lines of --paths in turn, and {signature} a Stripe-Signature of the body under SECRET.
  * Without --rate each connection asks again as soon as it has its answer (closed loop). With it requests are due at even
  * intervals, and a time is counted from when its request was due, whether or not a connection was free (open loop): a server
- * that stalls cannot hide those that had to wait. */
+ * that stalls cannot hide those that had to wait. With --spawn connections are users, so many more of whom come each second, and with
+ * --pause each of them waits that long after an answer. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +35,7 @@
 struct connection {
     int fd;
     bool busy;
-    int64_t due_ns;
+    int64_t due_ns, next_ns; // of the request under way; not before which the next one
     char out[MAX_REQUEST];
     size_t out_length, out_sent;
     char *in;
@@ -42,7 +44,7 @@ struct connection {
 
 static struct {
     int port, connections;
-    double seconds, warm_up, rate;
+    double seconds, warm_up, rate, spawn, pause_ms;
     const char *secret;
     char *request;
     char **paths;
@@ -217,10 +219,12 @@ static void begin_next(struct connection *c)
     int64_t now = now_ns();
 
     c->busy = false;
+    c->next_ns = now + (int64_t)(options.pause_ms * 1e6);
     if (now >= end_ns)
         return;
     if (options.rate <= 0) {
-        begin(c, now);
+        if (c->next_ns <= now)
+            begin(c, now);
     } else if (next_due() <= now) {
         int64_t due = next_due();
         issued++;
@@ -297,13 +301,25 @@ static void read_on(struct connection *c)
     }
 }
 
+/* Who has come, and has waited long enough, asks. */
+static void let_users_ask(int64_t now)
+{
+    for (int i = 0; i < options.connections; i++)
+        if (!connections[i].busy && connections[i].next_ns <= now)
+            begin(&connections[i], now);
+}
+
 /* Due requests go to whoever is free. */
 static void hand_out(void)
 {
     int64_t now = now_ns();
 
-    if (options.rate <= 0 || now >= end_ns)
+    if (now >= end_ns)
         return;
+    if (options.rate <= 0) {
+        let_users_ask(now);
+        return;
+    }
     for (int i = 0; i < options.connections && next_due() <= now; i++)
         if (!connections[i].busy) {
             int64_t due = next_due();
@@ -312,7 +328,7 @@ static void hand_out(void)
         }
 }
 
-static int busy(void)
+static int busy_count(void)
 {
     int count = 0;
 
@@ -324,11 +340,11 @@ static int busy(void)
 /* Until the next request is due: to the microsecond, for what is sent late counts as answered late. */
 static struct timespec wait_for(int64_t now)
 {
-    const int64_t most = 50000000;
+    const int64_t most = options.pause_ms > 0 ? 1000000 : 50000000;
     int64_t left = options.rate > 0 && now < end_ns ? next_due() - now : most;
 
     if (left < 0)
-        left = busy() < options.connections ? 0 : most;
+        left = busy_count() < options.connections ? 0 : most;
     return (struct timespec){ .tv_nsec = left > most ? most : left };
 }
 
@@ -341,11 +357,12 @@ static void run(void)
     start_ns = now_ns();
     measure_ns = start_ns + (int64_t)(options.warm_up * 1e9);
     end_ns = measure_ns + (int64_t)(options.seconds * 1e9);
-    for (int i = 0; i < options.connections && options.rate <= 0; i++)
-        begin(&connections[i], now_ns());
+    for (int i = 0; i < options.connections; i++)
+        connections[i].next_ns = start_ns + (options.spawn > 0 ? (int64_t)(i / options.spawn * 1e9) : 0);
+    hand_out();
     for (;;) {
         int64_t now = now_ns();
-        if (now >= end_ns && (!busy() || now > grace))
+        if (now >= end_ns && (!busy_count() || now > grace))
             break;
         if (!grace)
             grace = end_ns + 10000000000;
@@ -394,7 +411,8 @@ int main(int argc, char **argv)
         { "connections", required_argument, NULL, 'c' }, { "seconds", required_argument, NULL, 's' },
         { "warm-up", required_argument, NULL, 'w' }, { "rate", required_argument, NULL, 'r' },
         { "request", required_argument, NULL, 'q' }, { "sign", required_argument, NULL, 'k' },
-        { "paths", required_argument, NULL, 'l' }, { "first", required_argument, NULL, 'f' }, { 0 } };
+        { "paths", required_argument, NULL, 'l' }, { "first", required_argument, NULL, 'f' },
+        { "spawn", required_argument, NULL, 'n' }, { "pause", required_argument, NULL, 'u' }, { 0 } };
 
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         switch (option) {
@@ -421,6 +439,12 @@ int main(int argc, char **argv)
             break;
         case 'l':
             read_paths(optarg);
+            break;
+        case 'n':
+            options.spawn = atof(optarg);
+            break;
+        case 'u':
+            options.pause_ms = atof(optarg);
             break;
         case 'f':
             options.next = strtoull(optarg, NULL, 10);

@@ -83,4 +83,17 @@ async function inbox({ till, wanted }) {
   return rates;
 }
 
-module.exports = { long: { memory, soak, inbox } };
+/** A hundred who come ten a second, and each pays, waits a second and pays again; then webhooks of as many at once. None is refused. */
+async function users({ till, provider, load, files, wanted }) {
+  const seconds = wanted.quick ? 20 : 300;
+  await provider.delay(100);
+  const paying = await load(till.port, files.create.request, { connections: 100, seconds, spawn: 10, pause: 1000 });
+  console.log(`users: 100, ten more each second, for ${seconds} s: ${paying.answers} payments, ${paying.errors} errors, ` +
+    `p50 ${(paying.p50_us / 1000).toFixed(0)} ms, p99 ${(paying.p99_us / 1000).toFixed(0)} ms`);
+  const told = await load(till.port, files.webhook.request, { connections: 100, seconds: seconds / 10, sign: files.webhook.sign });
+  console.log(`users: webhooks from 100 connections for ${seconds / 10} s: ${told.answers}, ${told.errors} errors, p99 ${(told.p99_us / 1000).toFixed(0)} ms`);
+  if (paying.errors || told.errors) throw new Error('some were refused');
+  return { paying, told };
+}
+
+module.exports = { long: { memory, soak, inbox, users } };

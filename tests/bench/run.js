@@ -118,9 +118,9 @@ async function startProvider() {
 
 let first = 1; // number of the next request: none comes twice
 
-async function load(port, file, { connections, seconds, rate, sign, paths }) {
+async function load(port, file, { connections, seconds, rate, sign, paths, spawn, pause }) {
   const args = ['--port', port, '--connections', connections, '--seconds', seconds, '--request', file, '--first', first,
-    '--warm-up', Math.min(1, seconds / 2), ...(rate ? ['--rate', rate] : []), ...(sign ? ['--sign', WEBHOOK_SECRET] : []),
+    '--warm-up', spawn ? 0 : Math.min(1, seconds / 2), ...(rate ? ['--rate', rate] : []), ...(spawn ? ['--spawn', spawn, '--pause', pause] : []), ...(sign ? ['--sign', WEBHOOK_SECRET] : []),
     ...(paths ? ['--paths', paths] : [])].map(String);
   const { stdout, stderr } = await run(tool('load'), args, { maxBuffer: 1 << 24 });
   if (stderr) process.stderr.write(stderr);
@@ -302,7 +302,7 @@ async function benchLong(wanted, scenario) {
   try {
     till = await startTill({ ...stack(provider), env: { ...stack(provider).env, TILL_THREADS: '256', PROVIDER_DEADLINE_MS: '30000' } });
     const files = { create: filesOf(till, dir, works.find((work) => work.delay === 5)) };
-    if (scenario === 'soak') {
+    if (scenario === 'soak' || scenario === 'users') {
       await fill(till, provider, dir, 200);
       for (const work of works.filter((one) => one.delay === undefined)) files[work.name] = { ...filesOf(till, dir, work), sign: work.sign };
     }
