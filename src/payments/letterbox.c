@@ -11,8 +11,6 @@
 #include "base/arena.h"
 #include "base/ctx.h"
 #include "base/failpoint.h"
-#include "db/db.h"
-#include "jobs/job.h"
 #include "payments/webhook_store.h"
 
 #define MOST 64                 // events that go together

@@ -7,7 +7,7 @@
 MUST_CHECK struct error *webhook_row(struct ctx *ctx, const char *id, struct webhook_event *out);
 /* *inserted is false for an event that is known. */
 MUST_CHECK struct error *webhook_insert(struct ctx *ctx, const struct webhook_event *event, bool *inserted);
-/* Several that were delivered, by one statement, with the jobs that will work them; `traces` are the requests they came in.
+/* Several that were delivered, with the jobs that will work them, by one statement that is a transaction by itself; `traces` are the requests they came in.
  * inserted[i] is false for one that is known. */
 MUST_CHECK struct error *webhook_insert_delivered(struct ctx *ctx, const struct webhook_event *const *events,
     const char *const *traces, size_t count, bool *inserted);

@@ -45,8 +45,9 @@ class Client {
     Object.assign(this, { world, number, till: world.till, random: randomOf(world.seed, `client ${number}`), count: 0, mine: [], sessions: [] });
   }
 
+  /** Never with the thirteen digits in a row that could be a card number's, which are refused: the seed has letters. */
   next(what) {
-    return `${what}-${this.world.seed}-${this.number}-${++this.count}`;
+    return `${what}-${Number(this.world.seed).toString(36)}-${this.number}-${++this.count}`;
   }
 
   amount(currency = this.random.of(Object.keys(EXPONENTS))) {
